@@ -1,0 +1,82 @@
+//! What the ledger can refuse, and how it can fail.
+
+/// Any error of a [`Store`](crate::Store) operation.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another shop has this subdomain.
+    #[error("the subdomain is taken")]
+    SubdomainTaken,
+    /// The shop has a webhook with this URL.
+    #[error("the URL is already subscribed")]
+    DuplicateEndpoint,
+    /// The shop has as many webhooks as it may.
+    #[error("the shop has its {limit} webhooks")]
+    WebhookLimit {
+        /// How many it may have.
+        limit: u32,
+    },
+    /// The event id was used for another event.
+    #[error("the event id belongs to another event")]
+    EventIdConflict,
+    /// There is no such shop.
+    #[error("there is no such shop")]
+    ShopUnknown,
+    /// The webhook is disabled.
+    #[error("the webhook is disabled")]
+    WebhookDisabled,
+    /// A redelivery job of this webhook is still running.
+    #[error("a redelivery job is running")]
+    JobRunning,
+    /// The ledger cannot read or write now; nothing was taken.
+    #[error("the ledger is unavailable")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl StoreError {
+    /// An [`StoreError::Unavailable`] for this cause.
+    pub(crate) fn unavailable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Unavailable(cause.into())
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::unavailable(error)
+    }
+}
+
+/// Why a ledger could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has the data folder.
+    #[error("another sellvik process is using {0}; stop it first, or give this one another data folder")]
+    InUse(std::path::PathBuf),
+    /// The secrets were sealed with another key.
+    #[error(
+        "the encryption key is not the one this ledger was made with; \
+         give SELLVIK_ENCRYPTION_KEY the original key"
+    )]
+    WrongKey,
+    /// The file is not a ledger, or damaged.
+    #[error("{path} is damaged or not a Sellvik ledger; restore it from a backup: {source}")]
+    Damaged {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// The folder or file could not be used.
+    #[error("{path} cannot be opened: {source}")]
+    Io {
+        /// The file or folder.
+        path: std::path::PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The schema could not be brought up to date.
+    #[error("the ledger's schema could not be migrated")]
+    Migrate(#[from] refinery::Error),
+    /// Anything else that SQLite says while opening.
+    #[error("the ledger could not be opened")]
+    Sqlite(#[from] rusqlite::Error),
+}

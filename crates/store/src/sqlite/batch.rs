@@ -1,0 +1,252 @@
+//! One transaction of the writer: what its writes share, and what is to be said once it is on disk.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use rusqlite::{Connection, params};
+use sellvik_domain::{Lane, ShopId, Timestamp};
+
+use super::Shared;
+use super::publish::Routes;
+use crate::seal::Sealer;
+use crate::{Intake, Leased, Result};
+
+/// Shops whose routes the writer keeps at hand; beyond that it starts anew.
+const CACHED_SHOPS_MAX: usize = 20_000;
+
+/// What the writer remembers between transactions.
+#[derive(Default)]
+pub(super) struct Caches {
+    routes: HashMap<ShopId, Arc<Routes>>,
+}
+
+pub(super) struct Batch<'a> {
+    pub(super) db: &'a Connection,
+    pub(super) shared: &'a Shared,
+    caches: &'a mut Caches,
+    intake: Option<Arc<dyn Intake>>,
+    counters: HashMap<Lane, Counters>,
+    hours: HashMap<(Lane, i64), Hour>,
+    reserved: Vec<(Lane, usize)>,
+    leased: Vec<Leased>,
+    waiting: Vec<(Lane, Timestamp)>,
+    changed: Vec<Lane>,
+}
+
+/// What a commit's settlements do to a webhook, folded into one update.
+#[derive(Default, Clone, Copy)]
+struct Counters {
+    /// Whether a success cleared what stood before.
+    cleared: bool,
+    failures: i64,
+    last_delivery_at: i64,
+}
+
+/// The upper bounds of the response time buckets, in milliseconds; the columns' names say the same.
+const BUCKETS_MS: [u32; 10] = [10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
+
+/// What a commit's settlements add to a webhook's hour.
+#[derive(Default, Clone, Copy)]
+struct Hour {
+    succeeded: i64,
+    failed: i64,
+    dropped: i64,
+    buckets: [i64; BUCKETS_MS.len() + 1],
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(
+        db: &'a Connection,
+        shared: &'a Shared,
+        caches: &'a mut Caches,
+        intake: Option<Arc<dyn Intake>>,
+    ) -> Self {
+        Self {
+            db,
+            shared,
+            caches,
+            intake,
+            counters: HashMap::new(),
+            hours: HashMap::new(),
+            reserved: Vec::new(),
+            leased: Vec::new(),
+            waiting: Vec::new(),
+            changed: Vec::new(),
+        }
+    }
+
+    pub(super) fn begin(&self) -> Result<()> {
+        self.db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(())
+    }
+
+    pub(super) fn commit(&mut self) -> Result<()> {
+        self.flush_counters()?;
+        self.flush_hours()?;
+        self.db.prepare_cached("COMMIT")?.execute([])?;
+        for lane in &self.changed {
+            self.shared.endpoints.forget(*lane);
+        }
+        if let Some(intake) = self.intake.take() {
+            for lane in self.changed.drain(..) {
+                intake.changed(lane);
+            }
+            if !self.leased.is_empty() {
+                intake.hand_over(std::mem::take(&mut self.leased));
+            }
+            if !self.waiting.is_empty() {
+                intake.waiting(&self.waiting);
+            }
+        }
+        Ok(())
+    }
+
+    /// Undoes the transaction and everything promised in it.
+    pub(super) fn roll_back(&mut self) {
+        if !self.db.is_autocommit()
+            && let Err(error) = self.db.execute_batch("ROLLBACK")
+        {
+            tracing::error!(error = %error, "rollback failed");
+        }
+        self.caches.routes.clear();
+        if let Some(intake) = &self.intake {
+            for (lane, bytes) in self.reserved.drain(..) {
+                intake.cancel(lane, bytes);
+            }
+        }
+    }
+
+    pub(super) fn sealer(&self) -> &'a Sealer {
+        &self.shared.sealer
+    }
+
+    /// Asks dispatch for room; a yes must be followed by [`Batch::hand_over`].
+    pub(super) fn reserve(&mut self, lane: Lane, bytes: usize) -> bool {
+        let room = self.intake.as_ref().is_some_and(|intake| intake.reserve(lane, bytes));
+        if room {
+            self.reserved.push((lane, bytes));
+        }
+        room
+    }
+
+    pub(super) fn hand_over(&mut self, leased: Leased) {
+        self.leased.push(leased);
+    }
+
+    pub(super) fn tell_waiting(&mut self, lane: Lane, due: Timestamp) {
+        self.waiting.push((lane, due));
+    }
+
+    /// A webhook changed: what is cached of it and of its shop's routes no longer holds.
+    pub(super) fn tell_changed(&mut self, shop: ShopId, lane: Lane) {
+        self.forget_routes(shop);
+        self.changed.push(lane);
+    }
+
+    pub(super) fn forget_routes(&mut self, shop: ShopId) {
+        self.caches.routes.remove(&shop);
+    }
+
+    /// The shop's routes, from memory or by `load`.
+    pub(super) fn routes(
+        &mut self,
+        shop: ShopId,
+        load: impl FnOnce(&Connection) -> Result<Option<Routes>>,
+    ) -> Result<Option<Arc<Routes>>> {
+        if let Some(known) = self.caches.routes.get(&shop) {
+            return Ok(Some(known.clone()));
+        }
+        let Some(routes) = load(self.db)?.map(Arc::new) else { return Ok(None) };
+        if self.caches.routes.len() >= CACHED_SHOPS_MAX {
+            self.caches.routes.clear();
+        }
+        self.caches.routes.insert(shop, routes.clone());
+        Ok(Some(routes))
+    }
+
+    /// Counts an attempt that ended. Tests leave `failureCount` alone (CONTRACT §3).
+    pub(super) fn count_attempt(&mut self, lane: Lane, at: Timestamp, succeeded: bool, ms: u32, test: bool) {
+        let counters = self.counters.entry(lane).or_default();
+        counters.last_delivery_at = counters.last_delivery_at.max(at.as_millis());
+        match (test, succeeded) {
+            (true, _) => {}
+            (false, true) => (counters.cleared, counters.failures) = (true, 0),
+            (false, false) => counters.failures += 1,
+        }
+        let hour = self.hour(lane, at);
+        if succeeded {
+            hour.succeeded += 1;
+        } else {
+            hour.failed += 1;
+        }
+        let bucket = BUCKETS_MS.iter().position(|bound| ms <= *bound).unwrap_or(BUCKETS_MS.len());
+        hour.buckets[bucket] += 1;
+    }
+
+    pub(super) fn count_dropped(&mut self, lane: Lane, at: Timestamp, many: i64) {
+        self.hour(lane, at).dropped += many;
+    }
+
+    fn hour(&mut self, lane: Lane, at: Timestamp) -> &mut Hour {
+        self.hours.entry((lane, at.as_millis() / 3_600_000)).or_default()
+    }
+
+    /// Writes the folded counters, so that what follows sees them.
+    pub(super) fn flush_counters(&mut self) -> Result<()> {
+        let mut statement = self.db.prepare_cached(
+            "INSERT INTO webhook_counters (webhook, failure_count, last_delivery_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT (webhook) DO UPDATE SET
+                failure_count = CASE WHEN ?4 THEN 0 ELSE failure_count END + ?2,
+                last_delivery_at = max(ifnull(last_delivery_at, 0), ?3)",
+        )?;
+        for (lane, c) in self.counters.drain() {
+            statement.execute(params![lane.0, c.failures, c.last_delivery_at, c.cleared])?;
+        }
+        Ok(())
+    }
+
+    fn flush_hours(&mut self) -> Result<()> {
+        let mut statement = self.db.prepare_cached(
+            "INSERT INTO webhook_hours VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+             ON CONFLICT (webhook, hour) DO UPDATE SET
+                succeeded = succeeded + ?3, failed = failed + ?4, dropped = dropped + ?5, le_10 = le_10 + ?6,
+                le_25 = le_25 + ?7, le_50 = le_50 + ?8, le_100 = le_100 + ?9, le_250 = le_250 + ?10,
+                le_500 = le_500 + ?11, le_1000 = le_1000 + ?12, le_2500 = le_2500 + ?13,
+                le_5000 = le_5000 + ?14, le_10000 = le_10000 + ?15, beyond = beyond + ?16",
+        )?;
+        for ((lane, hour), h) in self.hours.drain() {
+            let b = h.buckets;
+            statement.execute(params![
+                lane.0,
+                hour,
+                h.succeeded,
+                h.failed,
+                h.dropped,
+                b[0],
+                b[1],
+                b[2],
+                b[3],
+                b[4],
+                b[5],
+                b[6],
+                b[7],
+                b[8],
+                b[9],
+                b[10]
+            ])?;
+        }
+        Ok(())
+    }
+}
+
+/// An error with everything that caused it, on one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let _ = write!(text, ": {inner}");
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,153 @@
+//! Looking at deliveries, and sending one again.
+
+use bytes::Bytes;
+use rusqlite::{Connection, ToSql, params};
+use sellvik_domain::{
+    Delivery, DeliveryId, DeliveryState, DeliveryStatus, Lane, ShopId, Timestamp, WebhookId,
+    delivery_id_of_family,
+};
+
+use super::batch::Batch;
+use super::publish::{self, NewDelivery};
+use super::{rows, webhooks};
+use crate::{DeliveryDetail, Result, StoreError};
+
+pub(super) fn list(
+    db: &Connection,
+    shop: ShopId,
+    webhook: WebhookId,
+    status: Option<DeliveryStatus>,
+    after: Option<DeliveryId>,
+    limit: u32,
+) -> Result<Vec<Delivery>> {
+    let Some(lane) = webhooks::lane(db, shop, webhook)? else { return Ok(Vec::new()) };
+    let after = after.map_or([0xff; 16], |id| *id.as_bytes());
+    let number = status.map(|status| rows::number(&DeliveryStatus::ALL, &status));
+    let mut params: Vec<&dyn ToSql> = vec![&lane.0, &after, &limit];
+    params.extend(number.as_ref().map(|number| number as &dyn ToSql));
+    rows::all(db, &list_sql(number.is_some()), &params[..], rows::delivery)
+}
+
+/// Each of the two reads exactly a page of its own index: no scan, no sort.
+pub(super) fn list_sql(by_status: bool) -> String {
+    let (index, and) =
+        if by_status { ("deliveries_by_status", "AND d.status = ?4") } else { ("deliveries_of_webhook", "") };
+    format!(
+        "SELECT {} FROM deliveries d INDEXED BY {index} CROSS JOIN events e ON e.seq = d.event
+         WHERE d.webhook = ?1 AND d.id < ?2 {and} ORDER BY d.id DESC LIMIT ?3",
+        rows::DELIVERY
+    )
+}
+
+pub(super) fn get(
+    db: &Connection,
+    shop: ShopId,
+    webhook: WebhookId,
+    id: DeliveryId,
+) -> Result<Option<DeliveryDetail>> {
+    // One snapshot: a settlement in between would show an attempt twice or not at all.
+    let snapshot = db.unchecked_transaction()?;
+    let Some(lane) = webhooks::lane(&snapshot, shop, webhook)? else { return Ok(None) };
+    let Some((row, event, delivery)) = find(&snapshot, lane, id)? else { return Ok(None) };
+    let body: Option<Vec<u8>> = rows::value(&snapshot, "SELECT envelope FROM events WHERE seq = ?", [event])?;
+    let sql = format!("SELECT {} FROM attempts WHERE delivery = ? ORDER BY number", rows::ATTEMPT);
+    let mut attempts = rows::all(&snapshot, &sql, [row], |row| rows::attempt(row, 0, false))?;
+    attempts.extend(delivery.last.clone());
+    Ok(Some(DeliveryDetail { delivery, body: Bytes::from(body.unwrap_or_default()), attempts }))
+}
+
+/// A delivery with its row and its event's.
+fn find(db: &Connection, lane: Lane, id: DeliveryId) -> Result<Option<(i64, i64, Delivery)>> {
+    let sql = format!(
+        "SELECT {}, d.seq, d.event FROM deliveries d JOIN events e ON e.seq = d.event
+         WHERE d.webhook = ? AND d.id = ?",
+        rows::DELIVERY
+    );
+    rows::one(db, &sql, params![lane.0, id.as_bytes()], |row| {
+        Ok((row.get(17)?, row.get(18)?, rows::delivery(row)?))
+    })
+}
+
+pub(super) fn redeliver(
+    batch: &mut Batch<'_>,
+    shop: ShopId,
+    webhook: WebhookId,
+    id: DeliveryId,
+    now: Timestamp,
+    seed: [u8; 10],
+) -> Result<Option<Delivery>> {
+    let Some((lane, enabled)) = webhooks::lane_and_enabled(batch.db, shop, webhook)? else { return Ok(None) };
+    let Some((row, event, delivery)) = find(batch.db, lane, id)? else { return Ok(None) };
+    if !enabled {
+        return Err(StoreError::WebhookDisabled);
+    }
+    let fresh = delivery_id_of_family(now, seed, 0);
+    let id = if again(
+        batch,
+        lane,
+        &Candidate { row, event, id, status: delivery.state.status(), test: delivery.test },
+        fresh,
+        now,
+    )? {
+        fresh
+    } else {
+        id
+    };
+    Ok(find(batch.db, lane, id)?.map(|(_, _, delivery)| delivery))
+}
+
+/// A delivery to send again.
+pub(super) struct Candidate {
+    pub(super) row: i64,
+    pub(super) event: i64,
+    pub(super) id: DeliveryId,
+    pub(super) status: DeliveryStatus,
+    pub(super) test: bool,
+}
+
+/// Undecided: due now. Decided: a new delivery of the same event, named `fresh`; then true.
+pub(super) fn again(
+    batch: &mut Batch<'_>,
+    lane: Lane,
+    candidate: &Candidate,
+    fresh: DeliveryId,
+    now: Timestamp,
+) -> Result<bool> {
+    match candidate.status {
+        DeliveryStatus::Pending | DeliveryStatus::Failed => {
+            // An attempt that is under way is the redelivery. The entry steps back, because the one
+            // it was waiting for is still to come.
+            let moved = batch
+                .db
+                .prepare_cached(
+                    "UPDATE deliveries SET due = ?, entry = max(entry - 1, 0)
+                     WHERE seq = ? AND lease_until IS NULL AND due > ?",
+                )?
+                .execute(params![now.as_millis(), candidate.row, now.as_millis()])?;
+            if moved > 0 {
+                batch.tell_waiting(lane, now);
+            }
+            Ok(false)
+        }
+        DeliveryStatus::Succeeded | DeliveryStatus::Dropped => {
+            let Some(body) = publish::body(batch.db, candidate.event)? else { return Ok(false) };
+            let sql = "UPDATE events SET needed_at = max(needed_at, ?) WHERE seq = ?";
+            batch.db.prepare_cached(sql)?.execute(params![now.as_millis(), candidate.event])?;
+            let new = NewDelivery {
+                id: fresh,
+                lane,
+                event: candidate.event,
+                at: now,
+                test: candidate.test,
+                redelivery_of: Some(candidate.id),
+            };
+            publish::insert(batch, &new, &body)?;
+            Ok(true)
+        }
+    }
+}
+
+/// The number of a state's status, as rows keep it.
+pub(super) fn status_number(state: &DeliveryState) -> i64 {
+    rows::number(&DeliveryStatus::ALL, &state.status())
+}

@@ -1,0 +1,104 @@
+//! What attempts need to know of webhooks, kept at hand and forgotten when it changes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rusqlite::{Connection, Row};
+use sellvik_domain::{Endpoint, Lane, ShopId, Signer, Standing, Timestamp, WebhookId};
+
+use super::{Shared, rows};
+use crate::seal::Sealer;
+use crate::{Result, StoreError};
+
+/// Endpoints kept at hand, each a few hundred bytes; beyond that the cache starts anew.
+const CACHED_ENDPOINTS_MAX: usize = 50_000;
+
+#[derive(Default)]
+pub(super) struct EndpointCache(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    endpoints: HashMap<Lane, Arc<Endpoint>>,
+    /// Rises with every change, so that a load that began before one is not kept.
+    changes: u64,
+}
+
+impl EndpointCache {
+    pub(super) fn get(&self, lane: Lane) -> Option<Arc<Endpoint>> {
+        self.0.lock().endpoints.get(&lane).cloned()
+    }
+
+    pub(super) fn forget(&self, lane: Lane) {
+        let mut known = self.0.lock();
+        known.changes += 1;
+        known.endpoints.remove(&lane);
+    }
+
+    fn changes(&self) -> u64 {
+        self.0.lock().changes
+    }
+
+    fn keep(&self, endpoint: &Arc<Endpoint>, as_of: u64) {
+        let mut known = self.0.lock();
+        if known.changes != as_of {
+            return;
+        }
+        if known.endpoints.len() >= CACHED_ENDPOINTS_MAX {
+            known.endpoints.clear();
+        }
+        known.endpoints.insert(endpoint.lane, endpoint.clone());
+    }
+}
+
+pub(super) fn load(db: &Connection, shared: &Shared, lane: Lane) -> Result<Option<Arc<Endpoint>>> {
+    let as_of = shared.endpoints.changes();
+    let sql = "SELECT w.id, s.id, s.dev, w.url, w.name, w.secret, w.replaced, w.active_from, w.enabled,
+                      w.enabled_at, w.drain_ends_at
+               FROM webhooks w JOIN shops s ON s.seq = w.shop WHERE w.seq = ?";
+    let Some(row) = rows::one(db, sql, [lane.0], |row| read(row, lane))? else { return Ok(None) };
+    let endpoint = Arc::new(row.unseal(&shared.sealer)?);
+    shared.endpoints.keep(&endpoint, as_of);
+    Ok(Some(endpoint))
+}
+
+/// A row whose secrets are still sealed.
+struct Sealed {
+    endpoint: Endpoint,
+    secret: Option<Vec<u8>>,
+    replaced: Option<Vec<u8>>,
+    active_from: Timestamp,
+}
+
+fn read(row: &Row<'_>, lane: Lane) -> rusqlite::Result<Sealed> {
+    let enabled = row.get(8)?;
+    let standing = match rows::time_or_none(row, 10)? {
+        Some(drain_ends) => Standing::Deleted { drain_ends, enabled },
+        None if enabled => Standing::Enabled,
+        None => Standing::Disabled,
+    };
+    let endpoint = Endpoint {
+        lane,
+        webhook: WebhookId::from_bytes(row.get(0)?),
+        shop: ShopId::from_bytes(row.get(1)?),
+        dev: row.get(2)?,
+        url: rows::url(row, 3)?,
+        name: rows::name(row, 4)?,
+        signer: None,
+        standing,
+        enabled_at: rows::time(row, 9)?,
+    };
+    Ok(Sealed { endpoint, secret: row.get(5)?, replaced: row.get(6)?, active_from: rows::time(row, 7)? })
+}
+
+impl Sealed {
+    fn unseal(self, sealer: &Sealer) -> Result<Endpoint> {
+        let Self { mut endpoint, secret, replaced, active_from } = self;
+        let open = |sealed: Vec<u8>| sealer.open(endpoint.webhook, &sealed).map_err(StoreError::unavailable);
+        if let Some(newest) = secret.map(open).transpose()? {
+            let replaced = replaced.map(open).transpose()?;
+            endpoint.signer = Some(Signer::new(&newest, replaced.as_ref(), active_from));
+        }
+        Ok(endpoint)
+    }
+}

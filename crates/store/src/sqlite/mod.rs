@@ -1,0 +1,295 @@
+//! The embedded ledger: one SQLite file, one writer thread that commits for many, a few readers.
+
+mod batch;
+mod claim;
+mod deliveries;
+mod endpoints;
+mod jobs;
+mod keys;
+mod open;
+mod publish;
+mod purge;
+mod readers;
+mod rows;
+mod settle;
+mod shops;
+mod sweep;
+mod webhooks;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use sellvik_domain::{
+    AdminKey, Delivery, DeliveryId, DeliveryStatus, DropReason, Endpoint, JobId, KeyId, Lane, Name, Patch,
+    Shop, ShopId, Subdomain, Timestamp, Webhook, WebhookId, WebhookPatch, WebhookSecret,
+};
+
+use crate::seal::Sealer;
+use crate::{
+    ClaimLane, Claimed, DeliveryDetail, Intake, Job, Lease, NewEvent, NewWebhook, Published, Result,
+    Settlement, Settling, Store, Waiting, Window,
+};
+use endpoints::EndpointCache;
+use readers::Readers;
+use writer::Writer;
+
+pub use open::{SqliteSettings, holds_secrets};
+
+/// The ledger in a SQLite file. Dropping it ends the writer thread and frees the data folder.
+pub struct SqliteStore {
+    shared: Arc<Shared>,
+    writer: Writer,
+    readers: Readers,
+}
+
+/// What the writer thread and the async side both need.
+struct Shared {
+    sealer: Sealer,
+    endpoints: EndpointCache,
+    lease: Duration,
+    /// Leases are about this process's life, so they go by its own steady clock, not by the world's.
+    started: Instant,
+    /// How far the retention walk over events has come.
+    purge_position: AtomicI64,
+    /// Held for as long as the ledger is open: two processes must not share a data folder.
+    _lock: std::fs::File,
+}
+
+impl Shared {
+    /// Milliseconds since the ledger was opened.
+    fn steady_ms(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// When a lease taken now runs out.
+    fn lease_until(&self) -> i64 {
+        self.steady_ms().saturating_add(i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn attach(&self, intake: Arc<dyn Intake>) {
+        self.writer.attach(intake);
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.writer.healthy()?;
+        self.readers.read(|db| Ok(db.query_row("SELECT 1", [], |_| Ok(()))?)).await
+    }
+
+    async fn shop_create(&self, shop: Shop) -> Result<()> {
+        self.writer.write(move |batch| shops::create(batch, &shop)).await
+    }
+
+    async fn shop_get(&self, id: ShopId) -> Result<Option<Shop>> {
+        self.readers.read(move |db| shops::get(db, id)).await
+    }
+
+    async fn shop_list(&self, after: Option<i64>, limit: u32) -> Result<Vec<(i64, Shop)>> {
+        self.readers.read(move |db| shops::list(db, after, limit)).await
+    }
+
+    async fn shop_update(
+        &self,
+        id: ShopId,
+        subdomain: Option<Subdomain>,
+        name: Patch<Name>,
+    ) -> Result<Option<Shop>> {
+        self.writer.write(move |batch| shops::update(batch, id, subdomain.as_ref(), &name)).await
+    }
+
+    async fn key_create(&self, key: AdminKey, hash: [u8; 32]) -> Result<()> {
+        self.writer.write(move |batch| keys::create(batch, &key, &hash)).await
+    }
+
+    async fn key_find(&self, hash: [u8; 32]) -> Result<Option<(AdminKey, Shop)>> {
+        self.readers.read(move |db| keys::find(db, &hash)).await
+    }
+
+    async fn key_list(&self, shop: ShopId, after: Option<KeyId>, limit: u32) -> Result<Vec<AdminKey>> {
+        self.readers.read(move |db| keys::list(db, shop, after, limit)).await
+    }
+
+    async fn key_revoke(&self, shop: ShopId, id: KeyId, at: Timestamp) -> Result<bool> {
+        self.writer.write(move |batch| keys::revoke(batch, shop, id, at)).await
+    }
+
+    async fn key_touch(&self, id: KeyId, at: Timestamp) -> Result<()> {
+        self.writer.write(move |batch| keys::touch(batch, id, at)).await
+    }
+
+    async fn webhook_create(&self, new: NewWebhook) -> Result<()> {
+        self.writer.write(move |batch| webhooks::create(batch, &new)).await
+    }
+
+    async fn webhook_get(&self, shop: ShopId, id: WebhookId) -> Result<Option<Webhook>> {
+        self.readers.read(move |db| webhooks::get(db, shop, id)).await
+    }
+
+    async fn webhook_list(&self, shop: ShopId, after: Option<WebhookId>, limit: u32) -> Result<Vec<Webhook>> {
+        self.readers.read(move |db| webhooks::list(db, shop, after, limit)).await
+    }
+
+    async fn webhook_update(
+        &self,
+        shop: ShopId,
+        id: WebhookId,
+        patch: WebhookPatch,
+        now: Timestamp,
+    ) -> Result<Option<Webhook>> {
+        self.writer.write(move |batch| webhooks::update(batch, shop, id, &patch, now)).await
+    }
+
+    async fn webhook_delete(
+        &self,
+        shop: ShopId,
+        id: WebhookId,
+        now: Timestamp,
+        drain_ends: Timestamp,
+    ) -> Result<bool> {
+        self.writer.write(move |batch| webhooks::delete(batch, shop, id, now, drain_ends)).await
+    }
+
+    async fn webhook_rotate(
+        &self,
+        shop: ShopId,
+        id: WebhookId,
+        secret: WebhookSecret,
+        now: Timestamp,
+        active_from: Timestamp,
+    ) -> Result<bool> {
+        self.writer.write(move |batch| webhooks::rotate(batch, shop, id, &secret, now, active_from)).await
+    }
+
+    async fn publish(&self, events: Vec<NewEvent>) -> Result<Vec<Result<Published>>> {
+        self.writer.write(move |batch| publish::all(batch, &events)).await
+    }
+
+    async fn publish_test(&self, webhook: WebhookId, event: NewEvent) -> Result<Option<Delivery>> {
+        self.writer.write(move |batch| publish::test(batch, webhook, &event)).await
+    }
+
+    async fn delivery_list(
+        &self,
+        shop: ShopId,
+        webhook: WebhookId,
+        status: Option<DeliveryStatus>,
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> Result<Vec<Delivery>> {
+        self.readers.read(move |db| deliveries::list(db, shop, webhook, status, after, limit)).await
+    }
+
+    async fn delivery_get(
+        &self,
+        shop: ShopId,
+        webhook: WebhookId,
+        id: DeliveryId,
+    ) -> Result<Option<DeliveryDetail>> {
+        self.readers.read(move |db| deliveries::get(db, shop, webhook, id)).await
+    }
+
+    async fn delivery_redeliver(
+        &self,
+        shop: ShopId,
+        webhook: WebhookId,
+        id: DeliveryId,
+        now: Timestamp,
+        seed: [u8; 10],
+    ) -> Result<Option<Delivery>> {
+        self.writer.write(move |batch| deliveries::redeliver(batch, shop, webhook, id, now, seed)).await
+    }
+
+    async fn job_count(
+        &self,
+        shop: ShopId,
+        webhook: WebhookId,
+        window: Window,
+        cap: u32,
+    ) -> Result<Option<u32>> {
+        self.readers.read(move |db| jobs::count(db, shop, webhook, window, cap)).await
+    }
+
+    async fn job_create(
+        &self,
+        shop: ShopId,
+        webhook: WebhookId,
+        id: JobId,
+        window: Window,
+        cap: u32,
+        now: Timestamp,
+    ) -> Result<Option<Job>> {
+        self.writer.write(move |batch| jobs::create(batch, shop, webhook, id, window, cap, now)).await
+    }
+
+    async fn job_get(&self, shop: ShopId, webhook: WebhookId, id: JobId) -> Result<Option<Job>> {
+        self.readers.read(move |db| jobs::get(db, shop, webhook, id)).await
+    }
+
+    async fn jobs_running(&self, limit: u32) -> Result<Vec<JobId>> {
+        self.readers.read(move |db| jobs::running(db, limit)).await
+    }
+
+    async fn job_step(&self, id: JobId, limit: u32, now: Timestamp, seed: [u8; 10]) -> Result<bool> {
+        self.writer.write(move |batch| jobs::step(batch, id, limit, now, seed)).await
+    }
+
+    async fn endpoint(&self, lane: Lane) -> Result<Option<Arc<Endpoint>>> {
+        if let Some(known) = self.shared.endpoints.get(lane) {
+            return Ok(Some(known));
+        }
+        let shared = self.shared.clone();
+        self.readers.read(move |db| endpoints::load(db, &shared, lane)).await
+    }
+
+    async fn lanes_waiting(&self, after: Option<Lane>, limit: u32) -> Result<Vec<(Lane, Timestamp)>> {
+        self.readers.read(move |db| claim::lanes_waiting(db, after, limit)).await
+    }
+
+    async fn claim(&self, lanes: Vec<ClaimLane>, now: Timestamp) -> Result<Claimed> {
+        self.writer.write(move |batch| claim::claim(batch, &lanes, now)).await
+    }
+
+    async fn renew(&self, leases: Vec<Lease>) -> Result<()> {
+        self.writer.write(move |batch| claim::renew(batch, &leases)).await
+    }
+
+    async fn expire_leases(&self) -> Result<Vec<(Lane, Timestamp)>> {
+        self.writer.write(claim::expire).await
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<Settling> {
+        self.writer.write(move |batch| settle::settle(batch, &settlement)).await
+    }
+
+    async fn drop_waiting(
+        &self,
+        lane: Lane,
+        which: Waiting,
+        reason: DropReason,
+        now: Timestamp,
+        limit: u32,
+    ) -> Result<u32> {
+        self.writer.write(move |batch| sweep::drop_waiting(batch, lane, which, reason, now, limit)).await
+    }
+
+    async fn drains_ended(&self, now: Timestamp, limit: u32) -> Result<Vec<Lane>> {
+        // Asked often and hardly ever so: a look costs no commit.
+        if self.readers.read(move |db| sweep::drains_ended(db, now, 1)).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.writer.write(move |batch| sweep::end_drains(batch, now, limit)).await
+    }
+
+    async fn drain_done(&self, lane: Lane) -> Result<()> {
+        self.writer.write(move |batch| sweep::drain_done(batch, lane)).await
+    }
+
+    async fn purge(&self, cutoff: Timestamp, limit: u32) -> Result<bool> {
+        self.writer.write(move |batch| purge::purge(batch, cutoff, limit)).await
+    }
+}

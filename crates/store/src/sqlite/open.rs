@@ -1,0 +1,145 @@
+//! Opening the file: lock, integrity, key, migrations, leftovers of the last process.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OptionalExtension as _};
+use sellvik_clock::World;
+
+use super::endpoints::EndpointCache;
+use super::readers::Readers;
+use super::writer::Writer;
+use super::{Shared, SqliteStore};
+use crate::seal::Sealer;
+use crate::{EncryptionKey, OpenError};
+
+mod migrations {
+    refinery::embed_migrations!("migrations/sqlite");
+}
+
+/// How the embedded ledger is opened.
+#[derive(Clone)]
+pub struct SqliteSettings {
+    /// The database file; its folder is made if missing.
+    pub path: PathBuf,
+    /// What webhook secrets are sealed with.
+    pub key: EncryptionKey,
+    /// Chance, for nonces.
+    pub world: World,
+    /// How long a lease lasts unless it is renewed.
+    pub lease: Duration,
+}
+
+/// Read connections: enough that a slow page does not hold up the next one.
+const READERS: usize = 4;
+
+/// How long a reader waits for a lock before it gives up; the writer never blocks readers in WAL mode.
+const BUSY_MS: u64 = 5000;
+
+/// Statements kept prepared per connection: more than there are.
+const STATEMENTS_MAX: usize = 128;
+
+impl SqliteStore {
+    /// Opens the ledger, making it if there is none, and voids the leases of the process before.
+    pub fn open(settings: &SqliteSettings) -> Result<Self, OpenError> {
+        let path = &settings.path;
+        let lock = lock_folder(path)?;
+        let mut db = connect(path)?;
+        check(path, &db)?;
+        migrations::migrations::runner().run(&mut db)?;
+        check_key(&db, &settings.key)?;
+        db.execute("UPDATE deliveries SET lease_until = NULL WHERE lease_until IS NOT NULL", [])?;
+
+        let readers = (0..READERS).map(|_| connect_reader(path)).collect::<Result<_, _>>()?;
+        let sealer = Sealer::new(&settings.key, settings.world.clone()).map_err(|_| OpenError::WrongKey)?;
+        let shared = Arc::new(Shared {
+            sealer,
+            endpoints: EndpointCache::default(),
+            lease: settings.lease,
+            started: Instant::now(),
+            purge_position: AtomicI64::new(0),
+            _lock: lock,
+        });
+        let writer = Writer::start(db, shared.clone())
+            .map_err(|source| OpenError::Io { path: path.clone(), source })?;
+        Ok(Self { shared, writer, readers: Readers::new(readers) })
+    }
+}
+
+/// Whether a ledger stands there that was made with an encryption key: then no new key may be made.
+pub fn holds_secrets(path: &Path) -> Result<bool, OpenError> {
+    if !path.exists() {
+        return Ok(false);
+    }
+    let db = connect(path)?;
+    check(path, &db)?;
+    let known: Option<i64> =
+        db.query_row("SELECT 1 FROM sqlite_schema WHERE name = 'meta'", [], |row| row.get(0)).optional()?;
+    Ok(known.is_some() && key_check(&db)?.is_some())
+}
+
+fn lock_folder(path: &Path) -> Result<std::fs::File, OpenError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let io = |source| OpenError::Io { path: folder.to_owned(), source };
+    std::fs::create_dir_all(folder).map_err(io)?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".lock");
+    let file = std::fs::File::options()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .open(folder.join(name))
+        .map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(OpenError::InUse(folder.to_owned())),
+        Err(std::fs::TryLockError::Error(source)) => Err(io(source)),
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, OpenError> {
+    let damaged = |source| OpenError::Damaged { path: path.to_owned(), source };
+    let db = Connection::open(path).map_err(damaged)?;
+    db.busy_timeout(Duration::from_millis(BUSY_MS))?;
+    db.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // 202 means on disk: every commit is synced before anyone hears of it.
+    db.pragma_update(None, "journal_mode", "WAL").map_err(damaged)?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "cache_size", -32_768)?;
+    db.pragma_update(None, "temp_store", "MEMORY")?;
+    db.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    // Erased secrets and removed bodies leave nothing behind in free pages.
+    db.pragma_update(None, "secure_delete", "FAST")?;
+    Ok(db)
+}
+
+fn connect_reader(path: &Path) -> Result<Connection, OpenError> {
+    let db = connect(path)?;
+    db.pragma_update(None, "query_only", true)?;
+    db.pragma_update(None, "cache_size", -4096)?;
+    Ok(db)
+}
+
+/// Refuses a damaged file before anything is written to it.
+fn check(path: &Path, db: &Connection) -> Result<(), OpenError> {
+    let damaged = |source| OpenError::Damaged { path: path.to_owned(), source };
+    db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).map_err(damaged)?;
+    Ok(())
+}
+
+fn check_key(db: &Connection, key: &EncryptionKey) -> Result<(), OpenError> {
+    match key_check(db)? {
+        Some(known) if known == key.check_value() => Ok(()),
+        Some(_) => Err(OpenError::WrongKey),
+        None => {
+            db.execute("INSERT INTO meta (key, value) VALUES ('key_check', ?)", [key.check_value()])?;
+            Ok(())
+        }
+    }
+}
+
+fn key_check(db: &Connection) -> Result<Option<Vec<u8>>, OpenError> {
+    Ok(db.query_row("SELECT value FROM meta WHERE key = 'key_check'", [], |row| row.get(0)).optional()?)
+}

@@ -1,0 +1,130 @@
+//! Writing what became of a leased delivery. The lease is consumed by it.
+
+use rusqlite::params;
+use sellvik_domain::{Attempt, DeliveryState, DropReason, Timestamp, Verdict};
+
+use super::batch::Batch;
+use super::{deliveries, publish, rows};
+use crate::{Lease, Result, Settled, Settlement, Settling};
+
+pub(super) fn settle(batch: &mut Batch<'_>, settlement: &Settlement) -> Result<Settling> {
+    let Settlement { lease, lane, .. } = *settlement;
+    let recorded = match &settlement.settled {
+        Settled::Attempted { attempt, verdict } => attempted(batch, settlement, attempt, *verdict)?,
+        Settled::Dropped { reason, at } => dropped(batch, settlement, *reason, *at)?,
+        Settled::Postponed { until } => {
+            let sql = "UPDATE deliveries SET lease_until = NULL, due = ?
+                       WHERE seq = ? AND lease_epoch = ? AND due IS NOT NULL";
+            let moved =
+                batch.db.prepare_cached(sql)?.execute(params![until.as_millis(), lease.row, lease.epoch])?;
+            batch.tell_waiting(lane, *until);
+            moved > 0
+        }
+        Settled::Released => {
+            let sql = "UPDATE deliveries SET lease_until = NULL
+                       WHERE seq = ? AND lease_epoch = ? AND lease_until IS NOT NULL RETURNING due";
+            let due = rows::one(batch.db, sql, params![lease.row, lease.epoch], |row| rows::time(row, 0))?;
+            if let Some(due) = due {
+                batch.tell_waiting(lane, due);
+            }
+            due.is_some()
+        }
+    };
+    if !recorded {
+        return Ok(Settling::LeaseLost);
+    }
+    if let Some(notice) = &settlement.notice {
+        publish::notice(batch, notice, lane)?;
+    }
+    Ok(Settling::Recorded)
+}
+
+fn attempted(
+    batch: &mut Batch<'_>,
+    settlement: &Settlement,
+    attempt: &Attempt,
+    verdict: Verdict,
+) -> Result<bool> {
+    let Settlement { lease, lane, test, .. } = *settlement;
+    if settlement.attempts > 0 {
+        log_last_attempt(batch, lease)?;
+    }
+    let (state, chain) = match verdict {
+        Verdict::Succeeded => (DeliveryState::Succeeded { at: attempt.ended_at }, None),
+        Verdict::RetryAt { at, entry, client_error } => {
+            (DeliveryState::Failed { due: at }, Some((entry, client_error)))
+        }
+        Verdict::Dropped(reason) => (DeliveryState::Dropped { reason }, None),
+    };
+    let reason = match state {
+        DeliveryState::Dropped { reason } => Some(rows::number(&DropReason::ALL, &reason)),
+        _ => None,
+    };
+    let recorded = batch
+        .db
+        .prepare_cached(
+            "UPDATE deliveries SET status = ?3, due = ?4, entry = ifnull(?5, entry),
+                client_error = ifnull(?6, client_error), lease_until = NULL, drop_reason = ?7,
+                attempts = attempts + 1, started_at = ?8, ended_at = ?9, duration_ms = ?10, response_code = ?11,
+                error = ?12, final_host = ?13, response_body = ?14
+             WHERE seq = ?1 AND lease_epoch = ?2 AND due IS NOT NULL",
+        )?
+        .execute(params![
+            lease.row,
+            lease.epoch,
+            deliveries::status_number(&state),
+            state.due().map(Timestamp::as_millis),
+            chain.map(|(entry, _)| entry),
+            chain.map(|(_, client_error)| client_error),
+            reason,
+            attempt.started_at.as_millis(),
+            attempt.ended_at.as_millis(),
+            attempt.duration_ms,
+            attempt.status,
+            attempt.error,
+            attempt.final_host,
+            attempt.body
+        ])?;
+    if recorded == 0 {
+        return Ok(false);
+    }
+    batch.count_attempt(lane, attempt.ended_at, attempt.succeeded, attempt.duration_ms, test);
+    if reason.is_some() {
+        batch.count_dropped(lane, attempt.ended_at, 1);
+    }
+    if let Some(due) = state.due() {
+        batch.tell_waiting(lane, due);
+    }
+    Ok(true)
+}
+
+/// The row keeps the last attempt; the one before it moves to the log.
+fn log_last_attempt(batch: &Batch<'_>, lease: Lease) -> Result<()> {
+    let sql = format!(
+        "INSERT INTO attempts SELECT seq, attempts, {} FROM deliveries
+         WHERE seq = ? AND lease_epoch = ? AND due IS NOT NULL AND attempts > 0",
+        rows::ATTEMPT
+    );
+    batch.db.prepare_cached(&sql)?.execute(params![lease.row, lease.epoch])?;
+    Ok(())
+}
+
+fn dropped(
+    batch: &mut Batch<'_>,
+    settlement: &Settlement,
+    reason: DropReason,
+    at: Timestamp,
+) -> Result<bool> {
+    let Settlement { lease, lane, .. } = *settlement;
+    let recorded = batch
+        .db
+        .prepare_cached(
+            "UPDATE deliveries SET status = 3, due = NULL, lease_until = NULL, drop_reason = ?
+             WHERE seq = ? AND lease_epoch = ? AND due IS NOT NULL",
+        )?
+        .execute(params![rows::number(&DropReason::ALL, &reason), lease.row, lease.epoch])?;
+    if recorded > 0 {
+        batch.count_dropped(lane, at, 1);
+    }
+    Ok(recorded > 0)
+}

@@ -1,0 +1,174 @@
+//! The writer thread: takes what waits, runs it in one transaction, commits once, then answers each.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::Shared;
+use super::batch::{Batch, Caches};
+use crate::{Intake, Result, StoreError};
+
+/// Writes waiting at most; a caller beyond that waits for its turn.
+const QUEUE_JOBS_MAX: usize = 4096;
+
+/// Writes to a commit at most: bounds how long the first of them waits for the last.
+const BATCH_JOBS_MAX: usize = 512;
+
+pub(super) struct Writer {
+    /// None only while the thread is being ended.
+    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+    intake: Arc<OnceLock<Arc<dyn Intake>>>,
+    healthy: Arc<AtomicBool>,
+}
+
+/// One write. It may run twice: a batch that fails is rolled back and its jobs run one by one, so that
+/// one bad write does not sink its neighbours.
+trait Job: Send {
+    fn run(&mut self, batch: &mut Batch<'_>) -> std::result::Result<(), StoreError>;
+    fn answer(self: Box<Self>, commit: std::result::Result<(), Arc<StoreError>>);
+}
+
+struct Call<F, T> {
+    work: F,
+    outcome: Option<Result<T>>,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+impl<F, T> Job for Call<F, T>
+where
+    F: FnMut(&mut Batch<'_>) -> Result<T> + Send,
+    T: Send,
+{
+    fn run(&mut self, batch: &mut Batch<'_>) -> std::result::Result<(), StoreError> {
+        match (self.work)(batch) {
+            Err(StoreError::Unavailable(cause)) => Err(StoreError::Unavailable(cause)),
+            // A refusal has written nothing; it is an answer like any other.
+            outcome => {
+                self.outcome = Some(outcome);
+                Ok(())
+            }
+        }
+    }
+
+    fn answer(self: Box<Self>, commit: std::result::Result<(), Arc<StoreError>>) {
+        let answer = match (commit, self.outcome) {
+            (Ok(()), Some(outcome)) => outcome,
+            (Ok(()), None) => Err(StoreError::unavailable("the write was not run")),
+            (Err(error), _) => Err(StoreError::unavailable(error)),
+        };
+        // The caller may have gone away; the commit stands all the same.
+        let _ = self.reply.send(answer);
+    }
+}
+
+impl Writer {
+    pub(super) fn start(db: Connection, shared: Arc<Shared>) -> std::io::Result<Self> {
+        let (jobs, queue) = mpsc::channel(QUEUE_JOBS_MAX);
+        let intake = Arc::new(OnceLock::new());
+        let healthy = Arc::new(AtomicBool::new(true));
+        let thread = Thread {
+            db,
+            shared,
+            caches: Caches::default(),
+            intake: intake.clone(),
+            healthy: healthy.clone(),
+        };
+        let thread =
+            std::thread::Builder::new().name("sellvik-writer".into()).spawn(move || thread.run(queue))?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), intake, healthy })
+    }
+
+    pub(super) fn attach(&self, intake: Arc<dyn Intake>) {
+        // Attached once, when the service is put together; a second one would not be heard.
+        let _ = self.intake.set(intake);
+    }
+
+    pub(super) fn healthy(&self) -> Result<()> {
+        if self.healthy.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(StoreError::unavailable("the last write failed"))
+    }
+
+    /// Runs `work` in the next commit; its answer comes once that commit is on disk.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Batch<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        let call = Box::new(Call { work, outcome: None, reply });
+        let stopped = || StoreError::unavailable("the writer has stopped");
+        self.jobs.as_ref().ok_or_else(stopped)?.send(call).await.map_err(|_| stopped())?;
+        answer.await.map_err(StoreError::unavailable)?
+    }
+}
+
+impl Drop for Writer {
+    /// Lets the thread finish what is queued, so that the data folder is free when this returns.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Thread {
+    db: Connection,
+    shared: Arc<Shared>,
+    caches: Caches,
+    intake: Arc<OnceLock<Arc<dyn Intake>>>,
+    healthy: Arc<AtomicBool>,
+}
+
+impl Thread {
+    fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+        let mut jobs = Vec::new();
+        while let Some(first) = queue.blocking_recv() {
+            jobs.push(first);
+            while jobs.len() < BATCH_JOBS_MAX
+                && let Ok(next) = queue.try_recv()
+            {
+                jobs.push(next);
+            }
+            if self.commit(&mut jobs).is_ok() {
+                answer_all(jobs.drain(..), &Ok(()));
+                continue;
+            }
+            for job in jobs.drain(..) {
+                let mut alone = vec![job];
+                let outcome = self.commit(&mut alone).map_err(Arc::new);
+                if let Err(error) = &outcome {
+                    tracing::error!(error = %super::batch::chain(&**error), "write failed");
+                }
+                answer_all(alone.drain(..), &outcome);
+            }
+        }
+    }
+
+    /// One transaction; on success everything it promised to others is said before anyone is answered.
+    fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> std::result::Result<(), StoreError> {
+        let intake = self.intake.get().cloned();
+        let mut batch = Batch::new(&self.db, &self.shared, &mut self.caches, intake);
+        let done = batch.begin().and_then(|()| {
+            for job in jobs.iter_mut() {
+                job.run(&mut batch)?;
+            }
+            batch.commit()
+        });
+        if done.is_err() {
+            batch.roll_back();
+        }
+        self.healthy.store(done.is_ok(), Ordering::Relaxed);
+        done
+    }
+}
+
+fn answer_all(jobs: impl Iterator<Item = Box<dyn Job>>, commit: &std::result::Result<(), Arc<StoreError>>) {
+    for job in jobs {
+        job.answer(commit.clone());
+    }
+}
