@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
+use subtle::ConstantTimeEq as _;
 
 /// Longest position a cursor carries: an id.
 const POSITION_BYTES_MAX: usize = 64;
@@ -35,8 +36,7 @@ impl CursorKey {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (position, mac) = bytes.split_at_checked(bytes.len().checked_sub(MAC_BYTES)?)?;
         let expected = self.mac(list, position);
-        let differing = mac.iter().zip(expected.as_ref()).fold(0, |acc, (a, b)| acc | (a ^ b));
-        (differing == 0).then(|| position.to_vec())
+        bool::from(mac.ct_eq(&expected.as_ref()[..MAC_BYTES])).then(|| position.to_vec())
     }
 
     fn mac(&self, list: &str, position: &[u8]) -> hmac::Tag {

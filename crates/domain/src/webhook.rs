@@ -51,7 +51,7 @@ pub struct Webhook {
     /// Whether attempts are made.
     pub enabled: bool,
     /// Failed attempts since the last success or re-enabling.
-    pub failure_count: u64,
+    pub failure_count: u32,
     /// When the last attempt ended.
     pub last_delivery_at: Option<Timestamp>,
     /// When it was registered.
@@ -109,7 +109,7 @@ pub struct Endpoint {
     /// Whether the shop is a dev shop: `http://` is allowed, also on redirects.
     pub dev: bool,
     /// Where events go.
-    pub url: EndpointUrl,
+    pub url: Arc<EndpointUrl>,
     /// What people call it.
     pub name: Option<Name>,
     /// Its secrets, ready to sign; none once draining has ended and they are erased.

@@ -29,6 +29,8 @@ pub trait Intake: Send + Sync {
     fn waiting(&self, lanes: &[(Lane, Timestamp)]);
     /// What an attempt needs to know of this lane's endpoint has changed.
     fn changed(&self, lane: Lane);
+    /// A redelivery job was just made.
+    fn job_made(&self);
 }
 
 /// The ledger. Every operation is a sentence of the contract; no transaction leaves the room.

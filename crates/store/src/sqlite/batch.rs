@@ -32,6 +32,7 @@ pub(super) struct Batch<'a> {
     leased: Vec<Leased>,
     waiting: Vec<(Lane, Timestamp)>,
     changed: Vec<Lane>,
+    job_made: bool,
 }
 
 /// What a commit's settlements do to a webhook, folded into one update.
@@ -73,6 +74,7 @@ impl<'a> Batch<'a> {
             leased: Vec::new(),
             waiting: Vec::new(),
             changed: Vec::new(),
+            job_made: false,
         }
     }
 
@@ -97,6 +99,9 @@ impl<'a> Batch<'a> {
             }
             if !self.waiting.is_empty() {
                 intake.waiting(&self.waiting);
+            }
+            if self.job_made {
+                intake.job_made();
             }
         }
         Ok(())
@@ -142,6 +147,10 @@ impl<'a> Batch<'a> {
     pub(super) fn tell_changed(&mut self, shop: ShopId, lane: Lane) {
         self.forget_routes(shop);
         self.changed.push(lane);
+    }
+
+    pub(super) fn tell_job_made(&mut self) {
+        self.job_made = true;
     }
 
     pub(super) fn forget_routes(&mut self, shop: ShopId) {

@@ -82,7 +82,7 @@ fn read(row: &Row<'_>, lane: Lane) -> rusqlite::Result<Sealed> {
         webhook: WebhookId::from_bytes(row.get(0)?),
         shop: ShopId::from_bytes(row.get(1)?),
         dev: row.get(2)?,
-        url: rows::url(row, 3)?,
+        url: Arc::new(rows::url(row, 3)?),
         name: rows::name(row, 4)?,
         signer: None,
         standing,

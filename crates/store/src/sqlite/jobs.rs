@@ -82,6 +82,7 @@ pub(super) fn create(
             now.as_millis(),
             finished_at.map(Timestamp::as_millis)
         ])?;
+    batch.tell_job_made();
     Ok(Some(Job { id, window, matched, processed: 0, created_at: now, finished_at }))
 }
 

@@ -1,0 +1,267 @@
+//! One attempt: look at the endpoint as it is now, sign, send, judge, settle.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use sellvik_domain::{
+    Attempt, Chain, DropReason, Endpoint, FailureKind, Outcome, Passage, Timestamp, Verdict, judge,
+};
+use sellvik_egress::Request;
+use sellvik_store::{Leased, NewEvent, Settled, Settlement, StoreError};
+
+use crate::bounds::{LEDGER_RETRY, POSTPONE};
+use crate::courier::Courier;
+use crate::lanes::Start;
+use crate::{claimer, notice};
+
+const USER_AGENT: HeaderValue = HeaderValue::from_static("Sellvik-Webhooks/1.0");
+const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Carries one delivery through one attempt.
+pub(crate) async fn run(courier: Arc<Courier>, start: Start) {
+    let Start { leased, suspect } = start;
+    // Should this task end early, its socket is free and its lease runs out by itself.
+    let mut flight = Flight { courier: &courier, leased: &leased, suspect, answered: None, landed: false };
+    let Next { settled, notice } = match prepare(&courier, &leased).await {
+        Ok(Ready::Go(endpoint)) => {
+            let (outcome, attempt, verdict) = send(&courier, &leased, &endpoint).await;
+            flight.answered = Some(outcome.result.is_ok() || answered_after_all(&outcome));
+            conclude(&courier, &leased, &endpoint, attempt, verdict)
+        }
+        Ok(Ready::Not(next)) => *next,
+        Err(error) => {
+            tracing::error!(delivery_id = %leased.delivery, error = %error, "the endpoint could not be read");
+            Next { settled: Settled::Postponed { until: courier.world.now().after(POSTPONE) }, notice: None }
+        }
+    };
+    let surplus = flight.land();
+    settle(&courier, &leased, settled, notice).await;
+    for extra in surplus {
+        settle(&courier, &extra, Settled::Released, None).await;
+    }
+}
+
+/// How a delivery's lease is to end, and what the shop's other webhooks hear of it.
+struct Next {
+    settled: Settled,
+    notice: Option<NewEvent>,
+}
+
+/// Whether an attempt is made.
+enum Ready {
+    Go(Arc<Endpoint>),
+    Not(Box<Next>),
+}
+
+impl Ready {
+    fn not(settled: Settled, notice: Option<NewEvent>) -> Self {
+        Self::Not(Box::new(Next { settled, notice }))
+    }
+}
+
+/// The rules that stand before an attempt (CONTRACT §3 Disabled, Deleted; §5 after 24 hours).
+async fn prepare(courier: &Courier, leased: &Leased) -> Result<Ready, StoreError> {
+    let now = courier.world.now();
+    let drop = |reason| Ready::not(Settled::Dropped { reason, at: now }, None);
+    let Some(endpoint) = courier.store.endpoint(leased.lane).await? else {
+        return Ok(drop(DropReason::WebhookDeleted));
+    };
+    match endpoint.standing.passage(now) {
+        Passage::Ended => return Ok(drop(DropReason::WebhookDeleted)),
+        Passage::Held if !leased.chain.test => {
+            claimer::hold(courier, leased.lane, now).await?;
+            return Ok(Ready::not(Settled::Released, None));
+        }
+        Passage::Held | Passage::Open => {}
+    }
+    let ends = courier.settings.schedule.ends(leased.chain.origin);
+    if now > ends && !leased.chain.test {
+        if ends <= endpoint.enabled_at {
+            return Ok(drop(DropReason::WebhookDisabled));
+        }
+        if courier.inbox.lanes.lock().was_dead_at(leased.lane, ends) {
+            let reason = DropReason::EndpointUnavailable;
+            let notice = notice::of_drop(courier, leased, &endpoint, None, reason, now);
+            return Ok(Ready::not(Settled::Dropped { reason, at: now }, notice));
+        }
+        // It fell due while we could not make it: made once, then judged.
+    }
+    Ok(Ready::Go(endpoint))
+}
+
+async fn send(courier: &Courier, leased: &Leased, endpoint: &Endpoint) -> (Outcome, Attempt, Verdict) {
+    let started_at = courier.world.now();
+    let outcome = courier
+        .egress
+        .send(Request {
+            url: endpoint.url.clone(),
+            headers: headers(leased, endpoint, started_at),
+            body: leased.event.envelope.clone(),
+            http_allowed: endpoint.dev,
+        })
+        .await;
+    let ended_at = courier.world.now();
+    let verdict =
+        judge(&courier.settings.schedule, leased.chain, outcome.class(), ended_at, courier.world.draw());
+    let attempt = Attempt {
+        started_at,
+        ended_at,
+        duration_ms: u32::try_from(outcome.duration.as_millis()).unwrap_or(u32::MAX),
+        status: outcome.status(),
+        error: outcome.error(),
+        final_host: outcome.final_host.clone(),
+        body: outcome.body_text(),
+        succeeded: verdict == Verdict::Succeeded,
+    };
+    (outcome, attempt, verdict)
+}
+
+/// What a receiver gets beside the body (CONTRACT §5).
+fn headers(leased: &Leased, endpoint: &Endpoint, now: Timestamp) -> HeaderMap {
+    let event = &leased.event;
+    let mut headers = HeaderMap::with_capacity(12);
+    headers.insert(http::header::CONTENT_TYPE, APPLICATION_JSON);
+    headers.insert(http::header::USER_AGENT, USER_AGENT);
+    let mut set = |name: &'static str, value: &str| {
+        // Ids, subdomains and signatures are printable ASCII by their types.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    set("x-sellvik-event", event.kind.as_str());
+    set("x-sellvik-event-id", event.id.as_str());
+    set("x-sellvik-shop", event.subdomain.as_str());
+    set("x-sellvik-delivery", &leased.delivery.to_string());
+    set("webhook-id", event.id.as_str());
+    if let Some(signer) = &endpoint.signer {
+        let signature = signer.sign(now, event.id.as_str(), &event.envelope);
+        set("x-sellvik-signature", &signature.sellvik);
+        set("webhook-timestamp", &signature.timestamp);
+        set("webhook-signature", &signature.standard);
+    }
+    headers
+}
+
+/// A redirect that is not followed is still the endpoint answering.
+fn answered_after_all(outcome: &Outcome) -> bool {
+    matches!(&outcome.result, Err(failure)
+        if matches!(failure.kind, FailureKind::TooManyRedirects | FailureKind::BadRedirect))
+}
+
+fn conclude(
+    courier: &Courier,
+    leased: &Leased,
+    endpoint: &Endpoint,
+    attempt: Attempt,
+    verdict: Verdict,
+) -> Next {
+    let notice = match verdict {
+        Verdict::Dropped(reason) => {
+            notice::of_drop(courier, leased, endpoint, Some(&attempt), reason, attempt.ended_at)
+        }
+        Verdict::Succeeded | Verdict::RetryAt { .. } => None,
+    };
+    log(leased, endpoint, &attempt, verdict);
+    Next { settled: Settled::Attempted { attempt, verdict }, notice }
+}
+
+/// The one line per attempt; field names are the same everywhere.
+fn log(leased: &Leased, endpoint: &Endpoint, attempt: &Attempt, verdict: Verdict) {
+    let (outcome, next_attempt_at, drop_reason) = match verdict {
+        Verdict::Succeeded => ("succeeded", None, None),
+        Verdict::RetryAt { at, .. } => ("failed", Some(at), None),
+        Verdict::Dropped(reason) => ("dropped", None, Some(reason.as_str())),
+    };
+    let Chain { test, .. } = leased.chain;
+    tracing::info!(
+        event_id = %leased.event.id,
+        event_type = leased.event.kind.as_str(),
+        shop_id = %endpoint.shop,
+        webhook_id = %endpoint.webhook,
+        delivery_id = %leased.delivery,
+        attempt = leased.attempts + 1,
+        outcome,
+        response_code = attempt.status,
+        duration_ms = attempt.duration_ms,
+        host = attempt.final_host,
+        error = attempt.error,
+        next_attempt_at = next_attempt_at.map(tracing::field::display),
+        drop_reason,
+        test,
+        "attempt"
+    );
+}
+
+/// Ends a lease on record; waits for as long as the ledger takes no writes, so that nothing is lost.
+pub(crate) async fn settle(courier: &Courier, leased: &Leased, settled: Settled, notice: Option<NewEvent>) {
+    let mut failing = false;
+    loop {
+        let lease = courier.inbox.lanes.lock().lease(leased.delivery).unwrap_or(leased.lease);
+        let settlement = Settlement {
+            lease,
+            lane: leased.lane,
+            attempts: leased.attempts,
+            test: leased.chain.test,
+            settled: settled.clone(),
+            notice: notice.clone(),
+        };
+        match courier.store.settle(settlement).await {
+            Ok(_) => break,
+            Err(error) if !failing => {
+                failing = true;
+                courier.inbox.lanes.lock().ledger_fails();
+                tracing::error!(delivery_id = %leased.delivery, error = %error, "not settled yet");
+            }
+            Err(_) => {}
+        }
+        tokio::time::sleep(LEDGER_RETRY).await;
+    }
+    let mut lanes = courier.inbox.lanes.lock();
+    if failing {
+        lanes.ledger_recovers();
+    }
+    lanes.forget(leased.delivery, leased.lane, leased.event.envelope.len());
+    drop(lanes);
+    courier.inbox.bell.notify_one();
+}
+
+/// Holds an attempt's place in its lane's window, and gives it back whatever happens.
+struct Flight<'a> {
+    courier: &'a Courier,
+    leased: &'a Leased,
+    suspect: bool,
+    /// What the window learns from it.
+    answered: Option<bool>,
+    landed: bool,
+}
+
+impl Flight<'_> {
+    /// Gives the place back, and brings what a shrunken window no longer wants in memory.
+    fn land(mut self) -> Vec<Leased> {
+        self.touch_down()
+    }
+
+    fn touch_down(&mut self) -> Vec<Leased> {
+        if std::mem::replace(&mut self.landed, true) {
+            return Vec::new();
+        }
+        let now = self.courier.world.now();
+        let surplus =
+            self.courier.inbox.lanes.lock().landed(self.leased.lane, self.suspect, self.answered, now);
+        self.courier.inbox.bell.notify_one();
+        surplus
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        if !self.landed {
+            // The task panicked or was cut off: leases of what it leaves behind run out by themselves.
+            let lost = self.touch_down();
+            let mut lanes = self.courier.inbox.lanes.lock();
+            for leased in lost.iter().chain([self.leased]) {
+                lanes.forget(leased.delivery, leased.lane, leased.event.envelope.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What bounds the courier, each with its reason.
+
+use std::time::Duration;
+
+/// Attempts in flight in the whole process: each holds a socket and a few kilobytes.
+pub(crate) const ATTEMPTS_MAX: usize = 2048;
+
+/// Of those, what lanes that have not answered lately may hold together, so that any number of dead
+/// endpoints leaves half of the sockets to the living.
+pub(crate) const SUSPECT_ATTEMPTS_MAX: usize = ATTEMPTS_MAX / 2;
+
+/// Deliveries held in memory; the rest waits in the ledger.
+pub(crate) const HELD_DELIVERIES_MAX: usize = 16_384;
+
+/// Event bytes held in memory, counted per delivery although deliveries of one event share them.
+pub(crate) const HELD_BYTES_MAX: usize = 128 << 20;
+
+/// Lanes remembered while they are idle, at about 200 bytes each.
+pub(crate) const LANES_KEPT_MAX: usize = 100_000;
+
+/// Lanes to a claim: bounds how long one claim keeps the writer.
+pub(crate) const CLAIM_LANES_MAX: usize = 64;
+
+/// Deliveries to a lane and claim: so many are read at once however long the backlog is.
+pub(crate) const CLAIM_PER_LANE_MAX: u32 = 64;
+
+/// How often leases that are still needed are prolonged: three times within a lease.
+pub(crate) const RENEW_EVERY: Duration = Duration::from_secs(10);
+
+/// How far an internal error of ours moves a delivery on (DESIGN: it counts no attempt).
+pub(crate) const POSTPONE: Duration = Duration::from_secs(30);
+
+/// How often a write that failed is tried again while the ledger takes no writes.
+pub(crate) const LEDGER_RETRY: Duration = Duration::from_millis(500);
+
+/// Pause between looks at drains and held lanes.
+pub(crate) const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(5);
+
+/// How often the ledger is asked for lanes that nobody told us of: covers a lost wake-up.
+pub(crate) const POLL_EVERY: Duration = Duration::from_mins(1);
+
+/// How often removal of what is past its retention begins anew.
+pub(crate) const RETENTION_EVERY: Duration = Duration::from_mins(10);
+
+/// Rows to a bite of sweeping or removal, so that living work gets in between.
+pub(crate) const SWEEP_ROWS_MAX: u32 = 1000;
+
+/// Deliveries to a step of a redelivery job.
+pub(crate) const JOB_STEP_MAX: u32 = 200;
+
+/// Lanes to a page when the ledger is asked which wait.
+pub(crate) const LANES_PAGE_MAX: u32 = 1000;
+
+/// The claimer goes round at least this often, so that a silence means it is stuck.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// A silence of the claimer that counts as a stall.
+pub(crate) const STALL: Duration = Duration::from_secs(30);
