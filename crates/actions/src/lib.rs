@@ -28,7 +28,7 @@ pub use deliveries::TestEvent;
 pub use error::ActionError;
 pub use pages::Page;
 pub use platform::NewKey;
-pub use publish::{Accepted, BATCH_EVENTS_MAX, EVENT_BODY_BYTES_MAX};
+pub use publish::{Accepted, BATCH_EVENTS_MAX, BatchAnswer, EVENT_BODY_BYTES_MAX};
 pub use redeliver::Redelivery;
 pub use sellvik_catalog::EventType as CatalogEntry;
 pub use sellvik_store::{DeliveryDetail, Job};

@@ -23,6 +23,9 @@ pub const BATCH_EVENTS_MAX: usize = 1000;
 /// An event accepted: durable, with its deliveries.
 pub type Accepted = Published;
 
+/// What became of one event of a batch.
+pub type BatchAnswer = Result<Accepted>;
+
 impl Actions {
     /// Publishes one event.
     pub async fn publish(&self, _: Platform, bytes: &[u8]) -> Result<Accepted> {
@@ -35,7 +38,7 @@ impl Actions {
     }
 
     /// Publishes up to 1000 events; answers in the order sent, each for itself.
-    pub async fn publish_batch(&self, _: Platform, bytes: &[u8]) -> Result<Vec<Result<Accepted>>> {
+    pub async fn publish_batch(&self, _: Platform, bytes: &[u8]) -> Result<Vec<BatchAnswer>> {
         let sent = raw_events(bytes)?;
         let (mut events, mut lines) = (Vec::new(), Vec::new());
         let read: Vec<Result<()>> = sent

@@ -144,7 +144,7 @@ impl Dispatch {
 
     /// Starts nothing more, gives back what waits in memory, and lets what is in flight end and be
     /// settled, within the grace.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(&self) {
         let courier = &self.courier;
         let waiting = courier.inbox.lanes.lock().stop();
         courier.stop.cancel();

@@ -74,6 +74,8 @@ pub trait Store: Send + Sync {
     async fn webhook_create(&self, new: NewWebhook) -> Result<()>;
     /// The webhook, if the shop has it.
     async fn webhook_get(&self, shop: ShopId, id: WebhookId) -> Result<Option<Webhook>>;
+    /// The webhook's lane, if the shop has it.
+    async fn webhook_lane(&self, shop: ShopId, id: WebhookId) -> Result<Option<Lane>>;
     /// The shop's webhooks, newest first, behind `after`.
     async fn webhook_list(&self, shop: ShopId, after: Option<WebhookId>, limit: u32) -> Result<Vec<Webhook>>;
     /// Changes; [`StoreError::DuplicateEndpoint`]. Re-enabling clears `failureCount`.

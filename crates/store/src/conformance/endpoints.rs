@@ -10,7 +10,11 @@ use super::webhooks::to_url;
 fn signs_like(endpoint: &Endpoint, expected: &Signer, moments: &[Timestamp]) {
     let signer = endpoint.signer.as_ref().unwrap();
     for moment in moments {
-        assert_eq!(signer.sign(*moment, "evt_1", b"{}"), expected.sign(*moment, "evt_1", b"{}"), "at {moment}");
+        assert_eq!(
+            signer.sign(*moment, "evt_1", b"{}"),
+            expected.sign(*moment, "evt_1", b"{}"),
+            "at {moment}"
+        );
     }
 }
 

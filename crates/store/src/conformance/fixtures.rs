@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sellvik_domain::{
-    Attempt, Delivery, DeliveryId, DeliveryStatus, EndpointUrl, Endpoint, EventId, EventType, Lane, Shop, ShopId,
-    Subdomain, Timestamp, Verdict, Webhook, WebhookId, WebhookSecret, fingerprint,
+    Attempt, Delivery, DeliveryId, DeliveryStatus, Endpoint, EndpointUrl, EventId, EventType, Lane, Shop,
+    ShopId, Subdomain, Timestamp, Verdict, Webhook, WebhookId, WebhookSecret, fingerprint,
 };
 use serde_json::value::RawValue;
 
 use crate::{
-    ClaimLane, Claimed, DeliveryDetail, Leased, NewEvent, NewWebhook, Published, Settled, Settlement, Settling,
-    Store,
+    ClaimLane, Claimed, DeliveryDetail, Leased, NewEvent, NewWebhook, Published, Settled, Settlement,
+    Settling, Store,
 };
 
 /// Two event types that webhooks subscribe to.

@@ -21,6 +21,7 @@ pub(crate) struct Told {
     pub(crate) handed_over: Vec<Leased>,
     pub(crate) waiting: Vec<(Lane, Timestamp)>,
     pub(crate) changed: Vec<Lane>,
+    pub(crate) jobs_made: u32,
 }
 
 impl Recorder {
@@ -68,5 +69,9 @@ impl Intake for Recorder {
 
     fn changed(&self, lane: Lane) {
         self.told.lock().changed.push(lane);
+    }
+
+    fn job_made(&self) {
+        self.told.lock().jobs_made += 1;
     }
 }

@@ -64,7 +64,11 @@ pub(crate) async fn a_patch_cannot_take_a_registered_url(ledger: &Ledger) {
     assert_eq!(ledger.webhook(&second).await, before, "nothing of a refused PATCH is kept");
 
     ledger.patch(&second, to_url("https://B.example/hook")).await;
-    assert_eq!(ledger.webhook(&second).await.url.as_sent(), "https://B.example/hook", "its own is no conflict");
+    assert_eq!(
+        ledger.webhook(&second).await.url.as_sent(),
+        "https://B.example/hook",
+        "its own is no conflict"
+    );
 }
 
 pub(crate) async fn a_deleted_webhook_is_gone_and_its_url_free(ledger: &mut Ledger) {

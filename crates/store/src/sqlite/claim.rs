@@ -35,7 +35,7 @@ pub(super) const DUE_IN_LANE: &str =
      FROM deliveries INDEXED BY deliveries_waiting
      WHERE webhook = ? AND due <= ? AND due IS NOT NULL AND lease_until IS NULL ORDER BY due LIMIT ?";
 
-const TESTS_IN_LANE: &str =
+pub(super) const TESTS_IN_LANE: &str =
     "SELECT seq, id, created_at, entry, client_error, test, attempts, due, lease_epoch, event
      FROM deliveries INDEXED BY deliveries_waiting_tests
      WHERE webhook = ? AND due <= ? AND test = 1 AND due IS NOT NULL AND lease_until IS NULL LIMIT ?";

@@ -23,14 +23,16 @@ pub(super) fn count(
     Ok(Some(extent(db, lane, window, cap)?.0))
 }
 
+/// The front of a window, from its own stretch of the index.
+pub(super) const EXTENT: &str = "SELECT count(*), max(id) FROM (
+    SELECT id FROM deliveries INDEXED BY deliveries_by_status
+    WHERE webhook = ? AND status = ? AND id >= ? AND id < ? ORDER BY id LIMIT ?)";
+
 /// How many deliveries the window holds, at most `cap`, and the id of the last of them.
 fn extent(db: &Connection, lane: Lane, window: Window, cap: u32) -> Result<(u32, Option<[u8; 16]>)> {
-    let sql = "SELECT count(*), max(id) FROM (
-                   SELECT id FROM deliveries INDEXED BY deliveries_by_status
-                   WHERE webhook = ? AND status = ? AND id >= ? AND id < ? ORDER BY id LIMIT ?)";
     let status = rows::number(&DeliveryStatus::ALL, &window.status);
     let params = params![lane.0, status, lowest(window.since), lowest(window.until), cap];
-    Ok(rows::one(db, sql, params, |row| Ok((row.get(0)?, row.get(1)?)))?.unwrap_or((0, None)))
+    Ok(rows::one(db, EXTENT, params, |row| Ok((row.get(0)?, row.get(1)?)))?.unwrap_or((0, None)))
 }
 
 /// Ids are ordered by the moment they were made, so a window of time is a range of ids.

@@ -14,6 +14,8 @@ mod rows;
 mod settle;
 mod shops;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod webhooks;
 mod writer;
 
@@ -128,6 +130,10 @@ impl Store for SqliteStore {
 
     async fn webhook_get(&self, shop: ShopId, id: WebhookId) -> Result<Option<Webhook>> {
         self.readers.read(move |db| webhooks::get(db, shop, id)).await
+    }
+
+    async fn webhook_lane(&self, shop: ShopId, id: WebhookId) -> Result<Option<Lane>> {
+        self.readers.read(move |db| webhooks::lane(db, shop, id)).await
     }
 
     async fn webhook_list(&self, shop: ShopId, after: Option<WebhookId>, limit: u32) -> Result<Vec<Webhook>> {

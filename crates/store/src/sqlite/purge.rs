@@ -10,10 +10,13 @@ use super::rows;
 use crate::Result;
 
 pub(super) fn purge(batch: &mut Batch<'_>, cutoff: Timestamp, limit: u32) -> Result<bool> {
-    let more_deliveries = deliveries(batch, cutoff, limit)?;
+    // An event outlives its deliveries: its row number may be given out again.
+    if deliveries(batch, cutoff, limit)? {
+        return Ok(true);
+    }
     let more_events = events(batch, cutoff, limit)?;
     hours_and_jobs(batch, cutoff, limit)?;
-    Ok(more_deliveries || more_events)
+    Ok(more_events)
 }
 
 /// Rows are in the order they were made: the front of the table is all that need be looked at.

@@ -1,4 +1,5 @@
-//! Writing what became of a leased delivery. The lease is consumed by it.
+//! Writing what became of a leased delivery. The lease is consumed by it: a new epoch begins, so that the
+//! same lease settles nothing twice.
 
 use rusqlite::params;
 use sellvik_domain::{Attempt, DeliveryState, DropReason, Timestamp, Verdict};
@@ -13,15 +14,17 @@ pub(super) fn settle(batch: &mut Batch<'_>, settlement: &Settlement) -> Result<S
         Settled::Attempted { attempt, verdict } => attempted(batch, settlement, attempt, *verdict)?,
         Settled::Dropped { reason, at } => dropped(batch, settlement, *reason, *at)?,
         Settled::Postponed { until } => {
-            let sql = "UPDATE deliveries SET lease_until = NULL, due = ?
+            let sql = "UPDATE deliveries SET lease_until = NULL, lease_epoch = lease_epoch + 1, due = ?
                        WHERE seq = ? AND lease_epoch = ? AND due IS NOT NULL";
             let moved =
                 batch.db.prepare_cached(sql)?.execute(params![until.as_millis(), lease.row, lease.epoch])?;
-            batch.tell_waiting(lane, *until);
+            if moved > 0 {
+                batch.tell_waiting(lane, *until);
+            }
             moved > 0
         }
         Settled::Released => {
-            let sql = "UPDATE deliveries SET lease_until = NULL
+            let sql = "UPDATE deliveries SET lease_until = NULL, lease_epoch = lease_epoch + 1
                        WHERE seq = ? AND lease_epoch = ? AND lease_until IS NOT NULL RETURNING due";
             let due = rows::one(batch.db, sql, params![lease.row, lease.epoch], |row| rows::time(row, 0))?;
             if let Some(due) = due {
@@ -64,7 +67,8 @@ fn attempted(
         .db
         .prepare_cached(
             "UPDATE deliveries SET status = ?3, due = ?4, entry = ifnull(?5, entry),
-                client_error = ifnull(?6, client_error), lease_until = NULL, drop_reason = ?7,
+                client_error = ifnull(?6, client_error), lease_until = NULL, lease_epoch = lease_epoch + 1,
+                drop_reason = ?7,
                 attempts = attempts + 1, started_at = ?8, ended_at = ?9, duration_ms = ?10, response_code = ?11,
                 error = ?12, final_host = ?13, response_body = ?14
              WHERE seq = ?1 AND lease_epoch = ?2 AND due IS NOT NULL",

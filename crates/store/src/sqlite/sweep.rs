@@ -7,6 +7,12 @@ use super::batch::Batch;
 use super::rows;
 use crate::{Result, Waiting};
 
+/// One lane's stretch of the index, up to the limit.
+pub(super) const DROP_WAITING: &str =
+    "UPDATE deliveries SET status = 3, due = NULL, drop_reason = ? WHERE seq IN (
+         SELECT seq FROM deliveries INDEXED BY deliveries_waiting
+         WHERE webhook = ? AND due IS NOT NULL AND lease_until IS NULL AND created_at <= ? LIMIT ?)";
+
 pub(super) fn drop_waiting(
     batch: &mut Batch<'_>,
     lane: Lane,
@@ -19,14 +25,12 @@ pub(super) fn drop_waiting(
         Waiting::All => i64::MAX,
         Waiting::MadeBy(moment) => moment.as_millis(),
     };
-    let dropped = batch
-        .db
-        .prepare_cached(
-            "UPDATE deliveries SET status = 3, due = NULL, drop_reason = ? WHERE seq IN (
-                SELECT seq FROM deliveries INDEXED BY deliveries_waiting
-                WHERE webhook = ? AND due IS NOT NULL AND lease_until IS NULL AND created_at <= ? LIMIT ?)",
-        )?
-        .execute(params![rows::number(&DropReason::ALL, &reason), lane.0, made_by, limit])?;
+    let dropped = batch.db.prepare_cached(DROP_WAITING)?.execute(params![
+        rows::number(&DropReason::ALL, &reason),
+        lane.0,
+        made_by,
+        limit
+    ])?;
     if dropped > 0 {
         batch.count_dropped(lane, now, i64::try_from(dropped).unwrap_or(i64::MAX));
     }

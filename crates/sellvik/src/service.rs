@@ -1,0 +1,188 @@
+//! The service as one thing: put together, started, stopped.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::{Router, middleware};
+use sellvik_actions::{ActionSettings, Actions, PlatformKeys};
+use sellvik_api::ApiParts;
+use sellvik_catalog::{Catalog, CatalogError};
+use sellvik_clock::World;
+use sellvik_dispatch::{Dispatch, DispatchSettings};
+use sellvik_domain::{AddressPolicy, CursorKey};
+use sellvik_egress::{Egress, EgressError, EgressSettings};
+use sellvik_store::sqlite::{SqliteSettings, SqliteStore};
+use sellvik_store::{EncryptionKey, OpenError, Store};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::settings::{Database, PlatformKey, Settings};
+use crate::{dev, keys, listener};
+
+/// How long a lease lasts unless it is renewed: a node that dies is noticed within this time.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// What a shutdown grants attempts beyond their own timeout, to be settled.
+const SETTLE_GRACE: Duration = Duration::from_millis(1500);
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// A file could not be read or made.
+    #[error("{path} cannot be read or written: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: std::io::Error,
+    },
+    /// The ledger holds secrets, and the key that opens them is gone.
+    #[error(
+        "the ledger holds encrypted secrets, but there is no {0}; restore it, or set SELLVIK_ENCRYPTION_KEY"
+    )]
+    KeyMissing(PathBuf),
+    /// A key file holds something else.
+    #[error("{0} does not hold a key of 32 bytes in base64; restore it")]
+    KeyFile(PathBuf),
+    /// A platform key is malformed.
+    #[error("SELLVIK_PLATFORM_KEY: each key is sk_platform_ and at least 16 characters more")]
+    PlatformKey,
+    /// The ledger could not be opened.
+    #[error(transparent)]
+    Ledger(#[from] OpenError),
+    /// The event catalogue could not be loaded.
+    #[error("the event catalogue could not be loaded")]
+    Catalog(#[from] CatalogError),
+    /// Outgoing connections could not be set up.
+    #[error("outgoing connections could not be set up")]
+    Egress(#[from] EgressError),
+    /// The dev shop could not be made.
+    #[error("the dev shop could not be made")]
+    Dev(#[from] sellvik_actions::ActionError),
+}
+
+/// A running service.
+pub struct Service {
+    address: SocketAddr,
+    platform_key: PlatformKey,
+    welcome: Option<String>,
+    stop: CancellationToken,
+    listening: JoinHandle<()>,
+    dispatch: Arc<Dispatch>,
+}
+
+impl Service {
+    /// Starts everything; once this returns, requests are answered and deliveries made.
+    pub async fn start(settings: Settings, world: World) -> Result<Self, StartError> {
+        let Database::Sqlite(path) = &settings.database;
+        let key = keys::encryption_key(&settings, path, &world)?;
+        let store = open(path, &key, &world)?;
+        let platform_keys = keys::platform_keys(&settings, path, &world)?;
+        let platform_key = platform_keys.first().cloned().ok_or(StartError::PlatformKey)?;
+        let known = PlatformKeys::new(platform_keys.iter().map(PlatformKey::reveal));
+
+        let egress = Arc::new(Egress::new(egress_settings(&settings)?)?);
+        let catalog = Arc::new(match &settings.catalog_dir {
+            Some(folder) => Catalog::with_folder(folder)?,
+            None => Catalog::built_in()?,
+        });
+        let actions = Arc::new(Actions::new(
+            store.clone(),
+            catalog,
+            egress.clone(),
+            world.clone(),
+            CursorKey::derive(key.reveal()),
+            ActionSettings {
+                platform_keys: known.ok_or(StartError::PlatformKey)?,
+                webhooks_per_shop: settings.webhooks_per_shop,
+                drain_after_delete: settings.drain_after_delete,
+            },
+        ));
+        let listen_error = |source| StartError::Listen { address: settings.listen, source };
+        let listener = TcpListener::bind(settings.listen).await.map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
+
+        let dispatch = Arc::new(Dispatch::start(
+            store.clone(),
+            egress,
+            world,
+            DispatchSettings {
+                schedule: settings.retry_schedule.clone(),
+                retention: settings.retention,
+                grace: settings.delivery_timeout + SETTLE_GRACE,
+            },
+        ));
+        let alive = dispatch.clone();
+        let parts =
+            ApiParts { actions: actions.clone(), dispatch_is_alive: Arc::new(move || alive.is_alive()) };
+        let mut routes = sellvik_api::router(parts);
+        let mut welcome = None;
+        if settings.dev {
+            let shop = dev::Shop::open(&actions, platform_key.reveal()).await?;
+            welcome = Some(shop.welcome(address, platform_key.reveal()));
+            routes = crate::dev_receiver::routes(store, shop.id()).fallback_service(routes);
+        }
+        // Paths are matched before a router's own layers run, so the short form needs a router around.
+        let routes =
+            Router::new().fallback_service(routes).layer(middleware::from_fn(sellvik_api::short_form));
+        let stop = CancellationToken::new();
+        let listening = tokio::spawn(listener::serve(listener, routes, stop.clone()));
+        tracing::info!(address = %address, "listening");
+        Ok(Self { address, platform_key, welcome, stop, listening, dispatch })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A platform key that it takes.
+    pub fn platform_key(&self) -> &str {
+        self.platform_key.reveal()
+    }
+
+    /// What to try next, in dev mode. Holds keys: for standard output, never for a log.
+    pub fn welcome(&self) -> Option<&str> {
+        self.welcome.as_deref()
+    }
+
+    /// Takes no more, finishes what is in flight, settles, and frees the data folder.
+    pub async fn shutdown(self) {
+        self.stop.cancel();
+        let _ = self.listening.await;
+        self.dispatch.shutdown().await;
+    }
+}
+
+fn open(path: &std::path::Path, key: &EncryptionKey, world: &World) -> Result<Arc<dyn Store>, StartError> {
+    let settings =
+        SqliteSettings { path: path.to_owned(), key: key.clone(), world: world.clone(), lease: LEASE };
+    Ok(Arc::new(SqliteStore::open(&settings)?))
+}
+
+fn egress_settings(settings: &Settings) -> Result<EgressSettings, StartError> {
+    let extra_ca_pem = match &settings.endpoint_ca {
+        None => None,
+        Some(path) => {
+            let io = |source| StartError::Io { path: path.clone(), source };
+            Some(std::fs::read(path).map_err(io)?)
+        }
+    };
+    Ok(EgressSettings {
+        policy: AddressPolicy::new(settings.endpoint_allow.clone()),
+        timeout: settings.delivery_timeout,
+        extra_ca_pem,
+        dns: settings.endpoint_dns,
+    })
+}

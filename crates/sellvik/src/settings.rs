@@ -1,0 +1,384 @@
+//! Settings: one table makes flags, environment, `sellvik config` and the documentation.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use sellvik_domain::Schedule;
+use sellvik_store::EncryptionKey;
+
+/// Every setting of `serve`, as it was given. An empty value counts as none.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
+    /// Address and port to listen on.
+    #[arg(long, env = "SELLVIK_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: String,
+
+    /// The ledger: `sqlite://` and a path (`sqlite:///…` for an absolute one).
+    #[arg(long, env = "SELLVIK_DATABASE_URL", default_value = "sqlite://sellvik-data/sellvik.db")]
+    pub database_url: String,
+
+    /// Platform keys, `sk_platform_…`; several, separated by commas, for rotation. Without one, one is made
+    /// at first start and kept in a file beside the data.
+    #[arg(
+        long,
+        env = "SELLVIK_PLATFORM_KEY",
+        default_value = "",
+        hide_env_values = true,
+        hide_default_value = true
+    )]
+    pub platform_key: Secret,
+
+    /// What secrets are encrypted with at rest: 32 bytes in base64. Without one, one is made at first start
+    /// and kept in a file beside the data.
+    #[arg(
+        long,
+        env = "SELLVIK_ENCRYPTION_KEY",
+        default_value = "",
+        hide_env_values = true,
+        hide_default_value = true
+    )]
+    pub encryption_key: Secret,
+
+    /// Address ranges that endpoints may use although the address rules forbid them: CIDRs, separated by
+    /// commas.
+    #[arg(long, env = "SELLVIK_ENDPOINT_ALLOW", default_value = "")]
+    pub endpoint_allow: String,
+
+    /// A PEM file of more certificate authorities to trust for endpoints, beside the system's.
+    #[arg(long, env = "SELLVIK_ENDPOINT_CA", default_value = "")]
+    pub endpoint_ca: String,
+
+    /// A name server to resolve endpoints with, as address and port, instead of the system's.
+    #[arg(long, env = "SELLVIK_ENDPOINT_DNS", default_value = "")]
+    pub endpoint_dns: String,
+
+    /// When attempts are made, counted from the event's acceptance.
+    #[arg(long, env = "SELLVIK_RETRY_SCHEDULE", default_value = "0s,30s,2m,10m,30m,2h,6h,18h,24h")]
+    pub retry_schedule: String,
+
+    /// How long an attempt may take, from resolving the name to the answer's head.
+    #[arg(long, env = "SELLVIK_DELIVERY_TIMEOUT", default_value = "10s")]
+    pub delivery_timeout: String,
+
+    /// How long a deleted webhook's deliveries go on.
+    #[arg(long, env = "SELLVIK_DRAIN_AFTER_DELETE", default_value = "5m")]
+    pub drain_after_delete: String,
+
+    /// How long deliveries and event ids are kept.
+    #[arg(long, env = "SELLVIK_RETENTION", default_value = "30d")]
+    pub retention: String,
+
+    /// How many webhooks a shop may have.
+    #[arg(long, env = "SELLVIK_WEBHOOKS_PER_SHOP", default_value = "100")]
+    pub webhooks_per_shop: String,
+
+    /// A folder with more event types, one JSON file each.
+    #[arg(long, env = "SELLVIK_CATALOG_DIR", default_value = "")]
+    pub catalog_dir: String,
+
+    /// What to log, as a filter: `info`, `warn`, `sellvik_dispatch=debug`, …
+    #[arg(long, env = "SELLVIK_LOG", default_value = "info")]
+    pub log: String,
+
+    /// For development: makes a dev shop with a key, allows loopback endpoints, serves a receiver at
+    /// /dev/receiver and prints what to try next. Listens on loopback only.
+    #[arg(long)]
+    pub dev: bool,
+}
+
+/// A setting that is never printed.
+#[derive(Clone, Default)]
+pub struct Secret(String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(redacted)")
+    }
+}
+
+impl std::str::FromStr for Secret {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// Where the ledger is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Database {
+    /// A file of the embedded store.
+    Sqlite(PathBuf),
+}
+
+/// Settings that were read and found good.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each is described at ServeArgs, by the same name")]
+pub struct Settings {
+    pub listen: SocketAddr,
+    pub database: Database,
+    pub platform_keys: Vec<PlatformKey>,
+    pub encryption_key: Option<EncryptionKey>,
+    pub endpoint_allow: Vec<IpNet>,
+    pub endpoint_ca: Option<PathBuf>,
+    pub endpoint_dns: Option<SocketAddr>,
+    pub retry_schedule: Schedule,
+    pub delivery_timeout: Duration,
+    pub drain_after_delete: Duration,
+    pub retention: Duration,
+    pub webhooks_per_shop: u32,
+    pub catalog_dir: Option<PathBuf>,
+    pub log: String,
+    pub dev: bool,
+}
+
+/// A platform key as the operator gave it; never printed.
+#[derive(Clone)]
+pub struct PlatformKey(String);
+
+impl PlatformKey {
+    pub(crate) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The key in clear.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for PlatformKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PlatformKey(redacted)")
+    }
+}
+
+/// A setting that cannot be used: which, and what it should look like.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}: {problem}")]
+pub struct SettingsError {
+    name: &'static str,
+    problem: String,
+}
+
+impl SettingsError {
+    fn new(name: &'static str, problem: impl Into<String>) -> Self {
+        Self { name, problem: problem.into() }
+    }
+}
+
+impl Settings {
+    /// Reads every setting; the first that cannot be used is the error.
+    pub fn resolve(args: &ServeArgs) -> Result<Self, SettingsError> {
+        let listen: SocketAddr = args.listen.parse().map_err(|_| {
+            SettingsError::new("SELLVIK_LISTEN", "must be an address and port such as 127.0.0.1:8080")
+        })?;
+        let mut endpoint_allow = ranges(&args.endpoint_allow)?;
+        if args.dev {
+            if !listen.ip().is_loopback() {
+                return Err(SettingsError::new("SELLVIK_LISTEN", "--dev listens on loopback only"));
+            }
+            endpoint_allow.push(IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)));
+            endpoint_allow.push(IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)));
+        }
+        let retry_schedule = schedule(&args.retry_schedule)?;
+        let retention = duration("SELLVIK_RETENTION", &args.retention)?;
+        let epoch = sellvik_domain::Timestamp::EPOCH;
+        if retention < retry_schedule.ends(epoch).since(epoch) {
+            return Err(SettingsError::new(
+                "SELLVIK_RETENTION",
+                "must not be shorter than the retry schedule",
+            ));
+        }
+        Ok(Self {
+            listen,
+            database: database(&args.database_url)?,
+            platform_keys: args
+                .platform_key
+                .0
+                .split(',')
+                .map(str::trim)
+                .filter(|key| !key.is_empty())
+                .map(PlatformKey::new)
+                .collect(),
+            encryption_key: encryption_key(&args.encryption_key.0)?,
+            endpoint_allow,
+            endpoint_ca: path(&args.endpoint_ca),
+            endpoint_dns: name_server(&args.endpoint_dns)?,
+            retry_schedule,
+            delivery_timeout: duration("SELLVIK_DELIVERY_TIMEOUT", &args.delivery_timeout)?,
+            drain_after_delete: duration("SELLVIK_DRAIN_AFTER_DELETE", &args.drain_after_delete)?,
+            retention,
+            webhooks_per_shop: args.webhooks_per_shop.parse().ok().filter(|many| *many > 0).ok_or_else(
+                || SettingsError::new("SELLVIK_WEBHOOKS_PER_SHOP", "must be a whole number from 1"),
+            )?,
+            catalog_dir: path(&args.catalog_dir),
+            log: args.log.clone(),
+            dev: args.dev,
+        })
+    }
+}
+
+fn path(text: &str) -> Option<PathBuf> {
+    (!text.is_empty()).then(|| PathBuf::from(text))
+}
+
+fn database(url: &str) -> Result<Database, SettingsError> {
+    let path = url.strip_prefix("sqlite://").filter(|path| !path.is_empty());
+    path.map(|path| Database::Sqlite(path.into())).ok_or_else(|| {
+        SettingsError::new(
+            "SELLVIK_DATABASE_URL",
+            "must be sqlite:// and a path, such as sqlite://sellvik-data/sellvik.db",
+        )
+    })
+}
+
+fn encryption_key(text: &str) -> Result<Option<EncryptionKey>, SettingsError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let bytes = STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.map(|bytes| Some(EncryptionKey::new(bytes))).ok_or_else(|| {
+        SettingsError::new(
+            "SELLVIK_ENCRYPTION_KEY",
+            "must be 32 bytes in base64, such as `openssl rand -base64 32` prints",
+        )
+    })
+}
+
+fn ranges(text: &str) -> Result<Vec<IpNet>, SettingsError> {
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts
+        .map(|part| part.parse().or_else(|_| part.parse::<IpAddr>().map(IpNet::from)))
+        .collect::<Result<_, _>>()
+        .map_err(|_| {
+            SettingsError::new(
+                "SELLVIK_ENDPOINT_ALLOW",
+                "must be CIDRs separated by commas, such as 10.0.0.0/8,fd00::/8",
+            )
+        })
+}
+
+fn name_server(text: &str) -> Result<Option<SocketAddr>, SettingsError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| {
+        SettingsError::new("SELLVIK_ENDPOINT_DNS", "must be an address and port such as 127.0.0.1:53")
+    })
+}
+
+fn duration(name: &'static str, text: &str) -> Result<Duration, SettingsError> {
+    humantime::parse_duration(text)
+        .ok()
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| SettingsError::new(name, "must be a time such as 10s, 5m, 24h or 30d"))
+}
+
+fn schedule(text: &str) -> Result<Schedule, SettingsError> {
+    let wrong = |problem: &str| SettingsError::new("SELLVIK_RETRY_SCHEDULE", problem);
+    let entries =
+        text.split(',').map(|entry| humantime::parse_duration(entry.trim())).collect::<Result<_, _>>();
+    let entries = entries.map_err(|_| wrong("must be times separated by commas, such as 0s,30s,2m"))?;
+    Schedule::new(entries).map_err(wrong)
+}
+
+impl ServeArgs {
+    /// Every setting as `NAME=value`, secrets masked.
+    pub fn listing(&self) -> String {
+        let mask = |secret: &Secret| if secret.0.is_empty() { String::new() } else { "(set)".to_owned() };
+        let rows = [
+            ("SELLVIK_LISTEN", self.listen.clone()),
+            ("SELLVIK_DATABASE_URL", self.database_url.clone()),
+            ("SELLVIK_PLATFORM_KEY", mask(&self.platform_key)),
+            ("SELLVIK_ENCRYPTION_KEY", mask(&self.encryption_key)),
+            ("SELLVIK_ENDPOINT_ALLOW", self.endpoint_allow.clone()),
+            ("SELLVIK_ENDPOINT_CA", self.endpoint_ca.clone()),
+            ("SELLVIK_ENDPOINT_DNS", self.endpoint_dns.clone()),
+            ("SELLVIK_RETRY_SCHEDULE", self.retry_schedule.clone()),
+            ("SELLVIK_DELIVERY_TIMEOUT", self.delivery_timeout.clone()),
+            ("SELLVIK_DRAIN_AFTER_DELETE", self.drain_after_delete.clone()),
+            ("SELLVIK_RETENTION", self.retention.clone()),
+            ("SELLVIK_WEBHOOKS_PER_SHOP", self.webhooks_per_shop.clone()),
+            ("SELLVIK_CATALOG_DIR", self.catalog_dir.clone()),
+            ("SELLVIK_LOG", self.log.clone()),
+        ];
+        rows.map(|(name, value)| format!("{name}={value}")).join("\n")
+    }
+}
+
+/// The settings as a Markdown table.
+pub(crate) fn markdown<'a>(arguments: impl Iterator<Item = &'a clap::Arg>) -> String {
+    let mut table = "| environment | flag | default | |\n|---|---|---|---|\n".to_owned();
+    for argument in arguments {
+        let (Some(name), Some(flag)) = (argument.get_env(), argument.get_long()) else { continue };
+        let default = argument.get_default_values().first().map(|value| value.to_string_lossy());
+        let default =
+            default.filter(|value| !value.is_empty()).map_or(String::new(), |value| format!("`{value}`"));
+        let about = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        let _ = writeln!(table, "| `{}` | `--{flag}` | {default} | {about} |", name.to_string_lossy());
+    }
+    table
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Only {
+        #[command(flatten)]
+        args: ServeArgs,
+    }
+
+    fn resolve(flags: &[&str]) -> Result<Settings, SettingsError> {
+        let all = [&["serve"], flags].concat();
+        Settings::resolve(&Only::try_parse_from(all).unwrap().args)
+    }
+
+    #[test]
+    fn the_defaults_are_the_contracts() {
+        let settings = resolve(&[]).unwrap();
+        assert_eq!(settings.retry_schedule, Schedule::default());
+        assert_eq!(settings.delivery_timeout, Duration::from_secs(10));
+        assert_eq!(settings.retention, Duration::from_hours(720));
+        assert_eq!(settings.database, Database::Sqlite("sellvik-data/sellvik.db".into()));
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        for (flag, value) in [
+            ("--listen", "localhost"),
+            ("--database-url", "mysql://x"),
+            ("--encryption-key", "c2hvcnQ="),
+            ("--endpoint-allow", "10.0.0.0/33"),
+            ("--retry-schedule", "30s,0s"),
+            ("--retry-schedule", "soon"),
+            ("--delivery-timeout", "0s"),
+            ("--retention", "1h"),
+            ("--webhooks-per-shop", "0"),
+            ("--endpoint-dns", "resolver"),
+        ] {
+            let name = format!("SELLVIK_{}", flag[2..].replace('-', "_").to_uppercase());
+            let error = resolve(&[flag, value]).unwrap_err();
+            assert_eq!(error.name, name, "{error}");
+        }
+        assert!(resolve(&["--dev", "--listen", "0.0.0.0:1"]).is_err());
+    }
+
+    #[test]
+    fn secrets_are_never_printed() {
+        let only =
+            Only::try_parse_from(["serve", "--platform-key", "sk_platform_topsecrettopsecret"]).unwrap();
+        assert!(!format!("{:?} {}", only.args, only.args.listing()).contains("topsecret"));
+        let settings = Settings::resolve(&only.args).unwrap();
+        assert!(!format!("{settings:?}").contains("topsecret"));
+    }
+}
