@@ -37,7 +37,12 @@ impl World {
         Self::new(Arc::new(SystemClock), Arc::new(SystemChance(SystemRandom::new())))
     }
 
-    /// A world of one's own, for tests.
+    /// Another clock over the operating system's random source: for tests.
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self::new(clock, Arc::new(SystemChance(SystemRandom::new())))
+    }
+
+    /// A world of one's own.
     pub fn new(clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Self {
         Self { clock, chance }
     }

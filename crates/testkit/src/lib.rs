@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "test support may panic")]
 
 mod client;
+mod clock;
 mod connection;
 mod received;
 mod receiver;
@@ -14,6 +15,7 @@ mod reply;
 mod tls;
 
 pub use client::{Answer, Client};
+pub use clock::ManualClock;
 pub use received::Received;
 pub use receiver::Receiver;
 pub use reply::{Gate, Reply};

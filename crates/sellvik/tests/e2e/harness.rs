@@ -1,0 +1,230 @@
+//! A running service, a shop in it, and waiting on conditions.
+
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use sellvik::{ServeArgs, Service, Settings};
+use sellvik_clock::World;
+use sellvik_domain::Timestamp;
+use sellvik_testkit::{Client, ManualClock};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// When every test's clock starts.
+pub const START: &str = "2026-05-27T13:45:00.000Z";
+
+/// How long a test waits for a condition before it fails; conditions are met in milliseconds.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A service with a hand-driven clock, in a folder of its own.
+pub struct Server {
+    pub clock: ManualClock,
+    /// Calls without any key.
+    pub anonymous: Client,
+    /// Calls with the platform key.
+    pub platform: Client,
+    service: Option<Service>,
+    flags: Vec<String>,
+    folder: TempDir,
+}
+
+#[derive(Parser)]
+struct Flags {
+    #[command(flatten)]
+    args: ServeArgs,
+}
+
+impl Server {
+    /// Loopback endpoints allowed, everything else as in production.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// As [`Server::start`], with more flags of `sellvik serve`.
+    pub async fn start_with(flags: &[&str]) -> Self {
+        let folder = TempDir::new().unwrap();
+        let database = format!("sqlite://{}", folder.path().join("sellvik.db").display());
+        let mut all: Vec<String> =
+            ["serve", "--listen", "127.0.0.1:0", "--database-url", &database].map(str::to_owned).to_vec();
+        if !flags.contains(&"--endpoint-allow") {
+            all.extend(["--endpoint-allow", "127.0.0.0/8,::1"].map(str::to_owned));
+        }
+        all.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        let clock = ManualClock::starting_at(Timestamp::parse(START).unwrap());
+        let nowhere = Client::new("http://127.0.0.1:1");
+        let mut server =
+            Self { clock, anonymous: nowhere.clone(), platform: nowhere, service: None, flags: all, folder };
+        server.run().await;
+        server
+    }
+
+    async fn run(&mut self) {
+        let flags = Flags::try_parse_from(&self.flags).unwrap();
+        let settings = Settings::resolve(&flags.args).unwrap();
+        let world = World::with_clock(std::sync::Arc::new(self.clock.clone()));
+        let service = Service::start(settings, world).await.unwrap();
+        self.anonymous = Client::new(&format!("http://{}", service.address()));
+        self.platform = self.anonymous.with_bearer(service.platform_key());
+        self.service = Some(service);
+    }
+
+    /// Stops the service in good order and starts it again on the same data. Shops keep their keys, but
+    /// the port changes: get their clients anew by [`Shop::after_restart`].
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        self.run().await;
+    }
+
+    /// Stops the service in good order.
+    pub async fn stop(&mut self) {
+        if let Some(service) = self.service.take() {
+            service.shutdown().await;
+        }
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// The clock's time.
+    pub fn now(&self) -> Timestamp {
+        sellvik_clock::Clock::now(&self.clock)
+    }
+
+    /// A dev shop, so that plain http receivers may be registered.
+    pub async fn shop(&self) -> Shop {
+        self.shop_with(json!({"dev": true})).await
+    }
+
+    /// A shop of these fields; the subdomain is made up.
+    pub async fn shop_with(&self, mut fields: Value) -> Shop {
+        let random: [u8; 8] = World::system().random();
+        let subdomain = format!("shop-{:x}", u64::from_le_bytes(random));
+        fields["subdomain"] = json!(subdomain);
+        let shop = self.platform.post("/api/v1/platform/shops", &fields).await.expect(201);
+        let id = shop["id"].as_str().unwrap().to_owned();
+        let key = self.key(&id, &["webhooks:read", "webhooks:write"]).await;
+        let admin = self.anonymous.with_bearer(&key);
+        Shop { id, subdomain, key, admin, platform: self.platform.clone() }
+    }
+
+    /// An admin key with these scopes.
+    pub async fn key(&self, shop: &str, scopes: &[&str]) -> String {
+        let path = format!("/api/v1/platform/shops/{shop}/keys");
+        let key = self.platform.post(&path, &json!({"scopes": scopes})).await.expect(201);
+        key["key"].as_str().unwrap().to_owned()
+    }
+}
+
+/// A shop, and calls on its behalf.
+#[derive(Clone)]
+pub struct Shop {
+    pub id: String,
+    pub subdomain: String,
+    /// Its admin key.
+    pub key: String,
+    /// Calls with that key.
+    pub admin: Client,
+    platform: Client,
+}
+
+/// A registered webhook.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    pub id: String,
+    pub secret: String,
+    pub path: String,
+}
+
+impl Shop {
+    /// The same shop of a service that was restarted.
+    pub fn after_restart(&self, server: &Server) -> Self {
+        let admin = server.anonymous.with_bearer(&self.key);
+        Self { admin, platform: server.platform.clone(), ..self.clone() }
+    }
+
+    /// Registers a webhook.
+    pub async fn webhook(&self, url: &str, events: &[&str]) -> Webhook {
+        let body = json!({"url": url, "events": events});
+        let created = self.admin.post("/api/v1/admin/webhooks", &body).await.expect(201);
+        let id = created["id"].as_str().unwrap().to_owned();
+        let secret = created["secret"].as_str().unwrap().to_owned();
+        Webhook { path: format!("/api/v1/admin/webhooks/{id}"), id, secret }
+    }
+
+    /// The webhook object.
+    pub async fn get(&self, webhook: &Webhook) -> Value {
+        self.admin.get(&webhook.path).await.expect(200)
+    }
+
+    /// Changes a webhook.
+    pub async fn patch(&self, webhook: &Webhook, fields: Value) -> Value {
+        self.admin.patch(&webhook.path, &fields).await.expect(200)
+    }
+
+    /// Publishes a small event of a type without required data; its id.
+    pub async fn publish(&self, kind: &str) -> String {
+        let answer = self.publish_body(json!({"type": kind, "data": {"order": {"id": "ord_1"}}})).await;
+        answer["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Publishes an event of these fields; the answer.
+    pub async fn publish_body(&self, mut body: Value) -> Value {
+        body["shop"] = json!(self.id);
+        self.platform.post("/api/v1/platform/events", &body).await.expect(202)
+    }
+
+    /// A page of the webhook's deliveries, newest first.
+    pub async fn deliveries(&self, webhook: &Webhook) -> Vec<Value> {
+        let page = self.admin.get(&format!("{}/deliveries?limit=100", webhook.path)).await.expect(200);
+        page["items"].as_array().unwrap().clone()
+    }
+
+    /// One delivery with its attempts.
+    pub async fn delivery(&self, webhook: &Webhook, id: &str) -> Value {
+        self.admin.get(&format!("{}/deliveries/{id}", webhook.path)).await.expect(200)
+    }
+
+    /// Waits until the webhook's newest delivery meets a condition; it.
+    pub async fn newest(&self, webhook: &Webhook, what: &str, met: impl Fn(&Value) -> bool) -> Value {
+        eventually(what, async || {
+            let newest = self.deliveries(webhook).await.into_iter().next().unwrap_or_default();
+            if met(&newest) { Ok(newest) } else { Err(newest) }
+        })
+        .await
+    }
+
+    /// Waits until the newest delivery has ended so many attempts; it.
+    pub async fn attempted(&self, webhook: &Webhook, attempts: u64) -> Value {
+        self.newest(webhook, &format!("{attempts} attempts"), |delivery| delivery["attempts"] == attempts)
+            .await
+    }
+
+    /// Waits until the newest delivery has this status; it.
+    pub async fn reached(&self, webhook: &Webhook, status: &str) -> Value {
+        self.newest(webhook, status, |delivery| delivery["status"] == status).await
+    }
+}
+
+/// Asks again and again until the answer is good; fails with the last one after 20 s.
+pub async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Result<T, Value>) -> T {
+    let started = Instant::now();
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(last) if started.elapsed() > PATIENCE => panic!("waited for {what}, last saw {last:#}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    }
+}
+
+/// A moment in an answer.
+pub fn moment(value: &Value) -> Timestamp {
+    value.as_str().and_then(Timestamp::parse).unwrap_or_else(|| panic!("not a moment: {value}"))
+}
