@@ -12,15 +12,27 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use sellvik_domain::Schedule;
 use sellvik_store::EncryptionKey;
 
+/// What counts where a setting is absent or empty.
+mod default {
+    pub(super) const LISTEN: &str = "127.0.0.1:8080";
+    pub(super) const DATABASE_URL: &str = "sqlite://sellvik-data/sellvik.db";
+    pub(super) const RETRY_SCHEDULE: &str = "0s,30s,2m,10m,30m,2h,6h,18h,24h";
+    pub(super) const DELIVERY_TIMEOUT: &str = "10s";
+    pub(super) const DRAIN_AFTER_DELETE: &str = "5m";
+    pub(super) const RETENTION: &str = "30d";
+    pub(super) const WEBHOOKS_PER_SHOP: &str = "100";
+    pub(super) const LOG: &str = "info";
+}
+
 /// Every setting of `serve`, as it was given. An empty value counts as none.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
     /// Address and port to listen on.
-    #[arg(long, env = "SELLVIK_LISTEN", default_value = "127.0.0.1:8080")]
+    #[arg(long, env = "SELLVIK_LISTEN", default_value = default::LISTEN)]
     pub listen: String,
 
     /// The ledger: `sqlite://` and a path (`sqlite:///…` for an absolute one).
-    #[arg(long, env = "SELLVIK_DATABASE_URL", default_value = "sqlite://sellvik-data/sellvik.db")]
+    #[arg(long, env = "SELLVIK_DATABASE_URL", default_value = default::DATABASE_URL)]
     pub database_url: String,
 
     /// Platform keys, `sk_platform_…`; several, separated by commas, for rotation. Without one, one is made
@@ -59,23 +71,23 @@ pub struct ServeArgs {
     pub endpoint_dns: String,
 
     /// When attempts are made, counted from the event's acceptance.
-    #[arg(long, env = "SELLVIK_RETRY_SCHEDULE", default_value = "0s,30s,2m,10m,30m,2h,6h,18h,24h")]
+    #[arg(long, env = "SELLVIK_RETRY_SCHEDULE", default_value = default::RETRY_SCHEDULE)]
     pub retry_schedule: String,
 
     /// How long an attempt may take, from resolving the name to the answer's head.
-    #[arg(long, env = "SELLVIK_DELIVERY_TIMEOUT", default_value = "10s")]
+    #[arg(long, env = "SELLVIK_DELIVERY_TIMEOUT", default_value = default::DELIVERY_TIMEOUT)]
     pub delivery_timeout: String,
 
     /// How long a deleted webhook's deliveries go on.
-    #[arg(long, env = "SELLVIK_DRAIN_AFTER_DELETE", default_value = "5m")]
+    #[arg(long, env = "SELLVIK_DRAIN_AFTER_DELETE", default_value = default::DRAIN_AFTER_DELETE)]
     pub drain_after_delete: String,
 
     /// How long deliveries and event ids are kept.
-    #[arg(long, env = "SELLVIK_RETENTION", default_value = "30d")]
+    #[arg(long, env = "SELLVIK_RETENTION", default_value = default::RETENTION)]
     pub retention: String,
 
     /// How many webhooks a shop may have.
-    #[arg(long, env = "SELLVIK_WEBHOOKS_PER_SHOP", default_value = "100")]
+    #[arg(long, env = "SELLVIK_WEBHOOKS_PER_SHOP", default_value = default::WEBHOOKS_PER_SHOP)]
     pub webhooks_per_shop: String,
 
     /// A folder with more event types, one JSON file each.
@@ -83,7 +95,7 @@ pub struct ServeArgs {
     pub catalog_dir: String,
 
     /// What to log, as a filter: `info`, `warn`, `sellvik_dispatch=debug`, …
-    #[arg(long, env = "SELLVIK_LOG", default_value = "info")]
+    #[arg(long, env = "SELLVIK_LOG", default_value = default::LOG)]
     pub log: String,
 
     /// For development: makes a dev shop with a key, allows loopback endpoints, serves a receiver at
@@ -175,7 +187,7 @@ impl SettingsError {
 impl Settings {
     /// Reads every setting; the first that cannot be used is the error.
     pub fn resolve(args: &ServeArgs) -> Result<Self, SettingsError> {
-        let listen: SocketAddr = args.listen.parse().map_err(|_| {
+        let listen: SocketAddr = or(&args.listen, default::LISTEN).parse().map_err(|_| {
             SettingsError::new("SELLVIK_LISTEN", "must be an address and port such as 127.0.0.1:8080")
         })?;
         let mut endpoint_allow = ranges(&args.endpoint_allow)?;
@@ -186,8 +198,8 @@ impl Settings {
             endpoint_allow.push(IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)));
             endpoint_allow.push(IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128)));
         }
-        let retry_schedule = schedule(&args.retry_schedule)?;
-        let retention = duration("SELLVIK_RETENTION", &args.retention)?;
+        let retry_schedule = schedule(or(&args.retry_schedule, default::RETRY_SCHEDULE))?;
+        let retention = duration("SELLVIK_RETENTION", or(&args.retention, default::RETENTION))?;
         let epoch = sellvik_domain::Timestamp::EPOCH;
         if retention < retry_schedule.ends(epoch).since(epoch) {
             return Err(SettingsError::new(
@@ -197,7 +209,7 @@ impl Settings {
         }
         Ok(Self {
             listen,
-            database: database(&args.database_url)?,
+            database: database(or(&args.database_url, default::DATABASE_URL))?,
             platform_keys: args
                 .platform_key
                 .0
@@ -211,17 +223,32 @@ impl Settings {
             endpoint_ca: path(&args.endpoint_ca),
             endpoint_dns: name_server(&args.endpoint_dns)?,
             retry_schedule,
-            delivery_timeout: duration("SELLVIK_DELIVERY_TIMEOUT", &args.delivery_timeout)?,
-            drain_after_delete: duration("SELLVIK_DRAIN_AFTER_DELETE", &args.drain_after_delete)?,
-            retention,
-            webhooks_per_shop: args.webhooks_per_shop.parse().ok().filter(|many| *many > 0).ok_or_else(
-                || SettingsError::new("SELLVIK_WEBHOOKS_PER_SHOP", "must be a whole number from 1"),
+            delivery_timeout: duration(
+                "SELLVIK_DELIVERY_TIMEOUT",
+                or(&args.delivery_timeout, default::DELIVERY_TIMEOUT),
             )?,
+            drain_after_delete: duration(
+                "SELLVIK_DRAIN_AFTER_DELETE",
+                or(&args.drain_after_delete, default::DRAIN_AFTER_DELETE),
+            )?,
+            retention,
+            webhooks_per_shop: or(&args.webhooks_per_shop, default::WEBHOOKS_PER_SHOP)
+                .parse()
+                .ok()
+                .filter(|many| *many > 0)
+                .ok_or_else(|| {
+                    SettingsError::new("SELLVIK_WEBHOOKS_PER_SHOP", "must be a whole number from 1")
+                })?,
             catalog_dir: path(&args.catalog_dir),
-            log: args.log.clone(),
+            log: or(&args.log, default::LOG).to_owned(),
             dev: args.dev,
         })
     }
+}
+
+/// An empty value counts as none.
+fn or<'a>(given: &'a str, default: &'a str) -> &'a str {
+    if given.is_empty() { default } else { given }
 }
 
 fn path(text: &str) -> Option<PathBuf> {
