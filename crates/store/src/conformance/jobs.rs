@@ -113,7 +113,7 @@ pub(crate) async fn a_cap_brings_the_windows_end_forward(ledger: &Ledger) {
     let until = job.window.until;
     assert!(at(3) < until && until <= at(4), "{until}");
     assert_eq!(ledger.progress(&hook, job.id).await.window, job.window);
-    ledger.finish(job.id, 2, at(501)).await;
+    assert_eq!(ledger.finish(job.id, 3, at(501)).await, 1);
     assert_eq!(ledger.repeated(&hook).await, [1, 2, 3], "the oldest");
 }
 

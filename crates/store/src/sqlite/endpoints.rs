@@ -35,11 +35,11 @@ impl EndpointCache {
         known.endpoints.remove(&lane);
     }
 
-    fn changes(&self) -> u64 {
+    pub(super) fn changes(&self) -> u64 {
         self.0.lock().changes
     }
 
-    fn keep(&self, endpoint: &Arc<Endpoint>, as_of: u64) {
+    pub(super) fn keep(&self, endpoint: &Arc<Endpoint>, as_of: u64) {
         let mut known = self.0.lock();
         if known.changes != as_of {
             return;

@@ -1,6 +1,7 @@
 //! The conformance suite on SQLite.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod cache;
 mod file;
 mod plans;
 mod rows;
