@@ -25,13 +25,18 @@ pub(crate) async fn run(courier: Arc<Courier>, start: Start) {
     let Next { settled, notice } = match prepare(&courier, &leased).await {
         Ok(Ready::Go(endpoint)) => {
             let (outcome, attempt, verdict) = send(&courier, &leased, &endpoint).await;
-            flight.answered = Some(outcome.result.is_ok() || answered_after_all(&outcome));
-            conclude(&courier, &leased, &endpoint, attempt, verdict)
+            if outcome.is_ours() {
+                tracing::error!(delivery_id = %leased.delivery, error = attempt.error, "no means to connect");
+                postponed(&courier)
+            } else {
+                flight.answered = Some(outcome.result.is_ok() || answered_after_all(&outcome));
+                conclude(&courier, &leased, &endpoint, attempt, verdict)
+            }
         }
         Ok(Ready::Not(next)) => *next,
         Err(error) => {
             tracing::error!(delivery_id = %leased.delivery, error = %error, "the endpoint could not be read");
-            Next { settled: Settled::Postponed { until: courier.world.now().after(POSTPONE) }, notice: None }
+            postponed(&courier)
         }
     };
     let surplus = flight.land();
@@ -45,6 +50,11 @@ pub(crate) async fn run(courier: Arc<Courier>, start: Start) {
 struct Next {
     settled: Settled,
     notice: Option<NewEvent>,
+}
+
+/// Our own trouble counts no attempt.
+fn postponed(courier: &Courier) -> Next {
+    Next { settled: Settled::Postponed { until: courier.world.now().after(POSTPONE) }, notice: None }
 }
 
 /// Whether an attempt is made.

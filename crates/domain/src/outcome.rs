@@ -94,6 +94,8 @@ pub enum FailureKind {
     TooManyRedirects,
     /// A redirect whose target may not be followed.
     BadRedirect,
+    /// This machine had no means left to make a connection: ours, and nothing against the endpoint.
+    OutOfMeans,
 }
 
 impl FailureKind {
@@ -110,6 +112,7 @@ impl FailureKind {
             Self::Protocol => "the answer was not valid HTTP",
             Self::TooManyRedirects => "more than two redirects",
             Self::BadRedirect => "the redirect cannot be followed",
+            Self::OutOfMeans => "no connection could be made from here",
         }
     }
 }
@@ -147,6 +150,11 @@ impl Outcome {
                 _ => Class::Failed,
             },
         }
+    }
+
+    /// Whether it says nothing about the endpoint, because the attempt could not really be made.
+    pub fn is_ours(&self) -> bool {
+        matches!(&self.result, Err(failure) if failure.kind == FailureKind::OutOfMeans)
     }
 
     /// The status of the last answer, if there was one.

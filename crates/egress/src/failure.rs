@@ -10,6 +10,9 @@ use sellvik_domain::{Failure, FailureKind};
 /// The TCP connection was not made.
 pub fn of_connect(error: &io::Error, port: u16) -> Failure {
     use io::ErrorKind;
+    if is_ours(error) {
+        return Failure::new(FailureKind::OutOfMeans, error.to_string());
+    }
     let (kind, detail) = match error.kind() {
         ErrorKind::ConnectionRefused => {
             return Failure::new(FailureKind::Refused, format!("nothing listens on port {port}"));
@@ -23,6 +26,14 @@ pub fn of_connect(error: &io::Error, port: u16) -> Failure {
         _ => (FailureKind::Connect, "the network did not allow it"),
     };
     Failure::new(kind, detail)
+}
+
+/// Whether this machine, not the endpoint, is why: no files, memory, buffers or ports left.
+fn is_ours(error: &io::Error) -> bool {
+    // EMFILE and ENFILE have no kind of their own in the standard library; their numbers are Linux's.
+    const OUT_OF_FILES: [i32; 2] = [23, 24];
+    matches!(error.kind(), io::ErrorKind::OutOfMemory | io::ErrorKind::AddrNotAvailable)
+        || error.raw_os_error().is_some_and(|number| OUT_OF_FILES.contains(&number))
 }
 
 /// The TLS handshake with `host` was not completed.

@@ -65,6 +65,9 @@ pub enum OpenError {
         /// What SQLite says.
         source: rusqlite::Error,
     },
+    /// The file is some other program's.
+    #[error("{0} is a SQLite file, but not a Sellvik ledger; give SELLVIK_DATABASE_URL another path")]
+    NotALedger(std::path::PathBuf),
     /// The folder or file could not be used.
     #[error("{path} cannot be opened: {source}")]
     Io {

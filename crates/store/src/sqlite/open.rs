@@ -38,6 +38,9 @@ const READERS: usize = 4;
 /// How long a reader waits for a lock before it gives up; the writer never blocks readers in WAL mode.
 const BUSY_MS: u64 = 5000;
 
+/// What marks a SQLite file as ours: `Slvk`.
+const APPLICATION_ID: i32 = 0x536c_766b;
+
 /// Statements kept prepared per connection: more than there are.
 const STATEMENTS_MAX: usize = 128;
 
@@ -47,7 +50,8 @@ impl SqliteStore {
         let path = &settings.path;
         let lock = lock_folder(path)?;
         let mut db = connect(path)?;
-        check(path, &db)?;
+        // First of all writes, so that a crash among the migrations leaves a file that is known as ours.
+        db.pragma_update(None, "application_id", APPLICATION_ID)?;
         migrations::migrations::runner().run(&mut db)?;
         check_key(&db, &settings.key)?;
         db.execute("UPDATE deliveries SET lease_until = NULL WHERE lease_until IS NOT NULL", [])?;
@@ -74,7 +78,6 @@ pub fn holds_secrets(path: &Path) -> Result<bool, OpenError> {
         return Ok(false);
     }
     let db = connect(path)?;
-    check(path, &db)?;
     let known: Option<i64> =
         db.query_row("SELECT 1 FROM sqlite_schema WHERE name = 'meta'", [], |row| row.get(0)).optional()?;
     Ok(known.is_some() && key_check(&db)?.is_some())
@@ -102,6 +105,7 @@ fn lock_folder(path: &Path) -> Result<std::fs::File, OpenError> {
 fn connect(path: &Path) -> Result<Connection, OpenError> {
     let damaged = |source| OpenError::Damaged { path: path.to_owned(), source };
     let db = Connection::open(path).map_err(damaged)?;
+    check(path, &db)?;
     db.busy_timeout(Duration::from_millis(BUSY_MS))?;
     db.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     // 202 means on disk: every commit is synced before anyone hears of it.
@@ -122,10 +126,14 @@ fn connect_reader(path: &Path) -> Result<Connection, OpenError> {
     Ok(db)
 }
 
-/// Refuses a damaged file before anything is written to it.
+/// Refuses a damaged or foreign file before anything is written to it.
 fn check(path: &Path, db: &Connection) -> Result<(), OpenError> {
     let damaged = |source| OpenError::Damaged { path: path.to_owned(), source };
-    db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0)).map_err(damaged)?;
+    let number = |sql| db.query_row(sql, [], |row| row.get::<_, i32>(0)).map_err(damaged);
+    let tables = number("SELECT count(*) FROM sqlite_schema")?;
+    if tables > 0 && number("PRAGMA application_id")? != APPLICATION_ID {
+        return Err(OpenError::NotALedger(path.to_owned()));
+    }
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use sellvik_domain::{Attempt, DeliveryState, DropReason, Timestamp, Verdict};
 
 use super::batch::Batch;
 use super::{deliveries, publish, rows};
-use crate::{Lease, Result, Settled, Settlement, Settling};
+use crate::{Lease, Result, Settled, Settlement, Settling, StoreError};
 
 pub(super) fn settle(batch: &mut Batch<'_>, settlement: &Settlement) -> Result<Settling> {
     let Settlement { lease, lane, .. } = *settlement;
@@ -37,7 +37,14 @@ pub(super) fn settle(batch: &mut Batch<'_>, settlement: &Settlement) -> Result<S
         return Ok(Settling::LeaseLost);
     }
     if let Some(notice) = &settlement.notice {
-        publish::notice(batch, notice, lane)?;
+        match publish::notice(batch, notice, lane) {
+            Err(StoreError::Unavailable(cause)) => return Err(StoreError::Unavailable(cause)),
+            // The settlement stands, whatever becomes of the news of it.
+            Err(refusal) => {
+                tracing::error!(error = %refusal, event_id = %notice.id, "webhook.failed was refused")
+            }
+            Ok(()) => {}
+        }
     }
     Ok(Settling::Recorded)
 }

@@ -144,3 +144,15 @@ async fn opening_voids_the_leases_of_the_process_before() {
         assert_eq!(settling, Settling::LeaseLost);
     }
 }
+
+#[tokio::test]
+async fn another_programs_database_is_refused_and_left_alone() {
+    let folder = open_sqlite();
+    let settings = folder.settings();
+    let other = rusqlite::Connection::open(&settings.path).unwrap();
+    other.execute_batch("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)").unwrap();
+    drop(other);
+    let before = std::fs::read(&settings.path).unwrap();
+    assert!(matches!(refusal(&settings), OpenError::NotALedger(_)));
+    assert_eq!(std::fs::read(&settings.path).unwrap(), before);
+}
