@@ -22,7 +22,7 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) async fn start(binary: &Path) -> anyhow::Result<Self> {
         let folder = TempDir::new()?;
-        let mut child = Command::new(binary)
+        let mut child = Command::new(binary.canonicalize().context("no such binary")?)
             .args(["serve", "--listen", "127.0.0.1:0", "--endpoint-allow", "127.0.0.0/8"])
             .args(["--log", "sellvik::service=info"])
             .current_dir(folder.path())

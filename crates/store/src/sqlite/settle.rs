@@ -41,7 +41,7 @@ pub(super) fn settle(batch: &mut Batch<'_>, settlement: &Settlement) -> Result<S
             Err(StoreError::Unavailable(cause)) => return Err(StoreError::Unavailable(cause)),
             // The settlement stands, whatever becomes of the news of it.
             Err(refusal) => {
-                tracing::error!(error = %refusal, event_id = %notice.id, "webhook.failed was refused")
+                tracing::error!(error = %refusal, event_id = %notice.id, "webhook.failed was refused");
             }
             Ok(()) => {}
         }
