@@ -7,10 +7,10 @@ use axum::response::{IntoResponse, Response};
 use sellvik_actions::Redelivery;
 use sellvik_domain::Scope;
 
+use crate::app::App;
 use crate::callers::AdminCaller;
 use crate::problem::{ErrorBody, Problem};
 use crate::request::{Id, Ids, LateBody, Query, SMALL_BODY_BYTES_MAX};
-use crate::router::App;
 use crate::shapes::{
     CountShape, CreatedShape, DeliveryDetailShape, DeliveryShape, EventTypeShape, JobShape, JobStartedShape,
     PageShape, RedeliverRequest, RotateRequest, RotatedShape, TestRequest, TestShape, WebhookPatchRequest,

@@ -5,8 +5,8 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use sellvik_actions::{Admin, Platform};
 
+use crate::app::App;
 use crate::problem::Problem;
-use crate::router::App;
 use crate::throttle::REQUESTS_MAX;
 
 /// A caller with a living admin key, counted against its rate limit.

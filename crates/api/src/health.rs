@@ -1,7 +1,5 @@
 //! Whether the service is up: the ledger takes writes and the dispatcher goes round.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,10 +8,7 @@ use sellvik_domain::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::router::App;
-
-/// What the dispatcher says of itself; asked on every health request.
-pub type Health = Arc<dyn Fn() -> bool + Send + Sync>;
+use crate::app::App;
 
 /// The service's state.
 #[derive(Serialize, ToSchema)]

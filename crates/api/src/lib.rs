@@ -2,6 +2,7 @@
 //! them. It sees actions only; what an actor may do is decided there.
 
 mod admin;
+mod app;
 mod callers;
 mod describe;
 mod docs;
@@ -13,6 +14,6 @@ mod router;
 mod shapes;
 mod throttle;
 
-pub use health::Health;
+pub use app::{ApiParts, Health};
 pub use problem::Problem;
-pub use router::{ApiParts, openapi, router, short_form};
+pub use router::{openapi, router, short_form};

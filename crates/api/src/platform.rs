@@ -6,10 +6,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use sellvik_actions::EVENT_BODY_BYTES_MAX;
 
+use crate::app::App;
 use crate::callers::PlatformCaller;
 use crate::problem::{ErrorBody, Problem};
 use crate::request::{BATCH_BODY_BYTES_MAX, Id, Ids, LateBody, Query, SMALL_BODY_BYTES_MAX};
-use crate::router::App;
 use crate::shapes::{
     AcceptedShape, BatchRequest, BatchResult, BatchShape, EventRequest, KeyRequest, KeyShape, NewKeyShape,
     PageShape, ShopPatchRequest, ShopRequest, ShopShape,

@@ -1,44 +1,28 @@
 //! All routes, and the document made from the same list.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::Request;
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use sellvik_actions::Actions;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::health::Health;
+use crate::app::{ApiParts, App};
 use crate::problem::Problem;
-use crate::throttle::Throttle;
 use crate::{admin, describe, docs, health, platform};
-
-/// What the door needs.
-pub struct ApiParts {
-    /// What callers may do.
-    pub actions: Arc<Actions>,
-    /// What the dispatcher says of itself.
-    pub dispatch_is_alive: Health,
-}
-
-/// What every handler has at hand.
-#[derive(Clone)]
-pub(crate) struct App {
-    pub(crate) actions: Arc<Actions>,
-    pub(crate) throttle: Arc<Throttle>,
-    pub(crate) dispatch_is_alive: Health,
-}
 
 /// The whole API: routes, document, human-readable docs, and the contract's answers to everything else.
 pub fn router(parts: ApiParts) -> Router {
-    let app =
-        App { actions: parts.actions, throttle: Arc::default(), dispatch_is_alive: parts.dispatch_is_alive };
+    let app = App {
+        actions: parts.actions,
+        throttle: std::sync::Arc::default(),
+        dispatch_is_alive: parts.dispatch_is_alive,
+    };
     let (routes, document) = described().split_for_parts();
     let document = describe::complete(document);
     let page = docs::page(&document);
@@ -94,7 +78,7 @@ async fn no_store(mut response: Response) -> Response {
 /// The docs also write `/v1/admin/…` (CONTRACT §2): the same routes by a shorter name. To be run in
 /// front of the router, which matches paths before its own layers run.
 pub async fn short_form(mut request: Request, next: Next) -> Response {
-    let path = request.uri().path_and_query().map(axum::http::uri::PathAndQuery::as_str);
+    let path = request.uri().path_and_query().map(PathAndQuery::as_str);
     if let Some(long) = path.filter(|path| path.starts_with("/v1/admin/")).map(|path| format!("/api{path}"))
         && let Ok(uri) = Uri::try_from(long)
     {

@@ -3,8 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::event_type::{EXAMPLE_MAX_BYTES, NAME_MAX_CHARS, TEXT_FIELD_MAX_CHARS};
-use crate::load::{FILE_MAX_BYTES, TYPES_MAX};
+use crate::bounds::{EXAMPLE_MAX_BYTES, FILE_MAX_BYTES, NAME_MAX_CHARS, TEXT_FIELD_MAX_CHARS, TYPES_MAX};
 
 /// Why a catalogue could not be loaded: which file, and what its author can do.
 ///

@@ -9,6 +9,7 @@ use sellvik_domain::{Issue, PathPart};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::bounds::{EXAMPLE_MAX_BYTES, NAME_MAX_CHARS, TEXT_FIELD_MAX_CHARS};
 use crate::cut::cut;
 use crate::error::CatalogError;
 
@@ -20,15 +21,6 @@ pub const ISSUES_MAX: usize = 50;
 /// hostile `data` of 256 KiB turns into hundreds of megabytes. Beyond this many values, far more than
 /// an honest event holds, it is asked for one error only.
 const VALUES_MAX_FOR_ALL_PROBLEMS: usize = 20_000;
-
-/// A name is a column, a header and a label in the panel: longer ones fit none of them.
-pub const NAME_MAX_CHARS: usize = 64;
-
-/// A description is one sentence and a family one heading; this is room for a long-winded one.
-pub const TEXT_FIELD_MAX_CHARS: usize = 500;
-
-/// An example is sent as a test event and shown on a page: a quarter of what `data` may be is ample.
-pub const EXAMPLE_MAX_BYTES: usize = 64 * 1024;
 
 /// The one dialect that is read; a schema may say so or say nothing.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";

@@ -20,6 +20,7 @@
 
 #![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test may panic"))]
 
+mod bounds;
 mod cut;
 mod error;
 mod event_type;

@@ -7,15 +7,9 @@ use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
+use crate::bounds::{FILE_MAX_BYTES, TYPES_MAX};
 use crate::error::CatalogError;
 use crate::event_type::EventType;
-
-/// Holds the largest example twice over and a schema of some thousand lines; anything larger was
-/// put into the folder by mistake.
-pub const FILE_MAX_BYTES: usize = 256 * 1024;
-
-/// The catalogue is listed on one page of the panel and its schemas stay compiled in memory.
-pub const TYPES_MAX: usize = 1000;
 
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/events");
 

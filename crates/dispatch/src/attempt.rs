@@ -12,7 +12,7 @@ use sellvik_store::{Leased, NewEvent, Settled, Settlement, StoreError};
 use crate::bounds::{LEDGER_RETRY, POSTPONE};
 use crate::courier::Courier;
 use crate::lanes::Start;
-use crate::{claimer, notice};
+use crate::{holds, notice};
 
 const USER_AGENT: HeaderValue = HeaderValue::from_static("Sellvik-Webhooks/1.0");
 const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -79,7 +79,7 @@ async fn prepare(courier: &Courier, leased: &Leased) -> Result<Ready, StoreError
     match endpoint.standing.passage(now) {
         Passage::Ended => return Ok(drop(DropReason::WebhookDeleted)),
         Passage::Held if !leased.chain.test => {
-            claimer::hold(courier, leased.lane, now).await?;
+            holds::hold(courier, leased.lane, now).await?;
             return Ok(Ready::not(Settled::Released, None));
         }
         Passage::Held | Passage::Open => {}

@@ -5,9 +5,11 @@ use std::time::Instant;
 
 use sellvik_domain::{Lane, Passage, Timestamp};
 use sellvik_store::{ClaimLane, StoreError};
+use tokio::runtime::Handle;
 
-use crate::bounds::{CLAIM_LANES_MAX, CLAIM_PER_LANE_MAX, LANES_PAGE_MAX, LEDGER_RETRY};
+use crate::bounds::{CLAIM_LANES_MAX, CLAIM_PER_LANE_MAX, HEARTBEAT, LANES_PAGE_MAX, LEDGER_RETRY};
 use crate::courier::Courier;
+use crate::{attempt, holds};
 
 pub(crate) async fn run(courier: Arc<Courier>) {
     while let Err(error) = look_everywhere(&courier).await {
@@ -18,11 +20,11 @@ pub(crate) async fn run(courier: Arc<Courier>) {
     }
     while !courier.stop.is_cancelled() {
         *courier.heartbeat.lock() = Instant::now();
-        courier.pump();
+        pump(&courier);
         let now = courier.world.now();
         let due = courier.inbox.lanes.lock().due(now, CLAIM_LANES_MAX, CLAIM_PER_LANE_MAX);
         if due.is_empty() {
-            courier.rest().await;
+            rest(&courier).await;
         } else if let Err(error) = claim(&courier, &due, now).await {
             let again: Vec<_> = due.iter().map(|(lane, _)| (*lane, now)).collect();
             courier.inbox.lanes.lock().all_waiting(&again);
@@ -57,9 +59,9 @@ async fn claim(courier: &Arc<Courier>, due: &[(Lane, u32)], now: Timestamp) -> R
     let mut wanted = Vec::with_capacity(due.len());
     for (lane, count) in due {
         // A lane whose webhook has ended is the keeper's: it drops what waits.
-        let tests_only = match passage(courier, *lane, now).await? {
+        let tests_only = match holds::passage(courier, *lane, now).await? {
             Passage::Open => false,
-            Passage::Held => hold(courier, *lane, now).await?,
+            Passage::Held => holds::hold(courier, *lane, now).await?,
             Passage::Ended => continue,
         };
         wanted.push(ClaimLane { lane: *lane, count: *count, tests_only });
@@ -72,19 +74,28 @@ async fn claim(courier: &Arc<Courier>, due: &[(Lane, u32)], now: Timestamp) -> R
     Ok(())
 }
 
-/// Marks a lane as held, unless its webhook was enabled meanwhile; whether it is.
-///
-/// The mark is made first and the look taken second: a change after the look clears the mark itself.
-pub(crate) async fn hold(courier: &Courier, lane: Lane, now: Timestamp) -> Result<bool, StoreError> {
-    courier.inbox.lanes.lock().hold(lane, true);
-    let held = passage(courier, lane, now).await? == Passage::Held;
-    if !held {
-        courier.inbox.unhold(lane);
+/// Starts everything that may start.
+fn pump(courier: &Arc<Courier>) {
+    let runtime = Handle::current();
+    loop {
+        let Some(start) = courier.inbox.lanes.lock().start_next() else { return };
+        courier.attempts.spawn_on(attempt::run(courier.clone(), start), &runtime);
     }
-    Ok(held)
 }
 
-async fn passage(courier: &Courier, lane: Lane, now: Timestamp) -> Result<Passage, StoreError> {
-    let endpoint = courier.store.endpoint(lane).await?;
-    Ok(endpoint.map_or(Passage::Ended, |endpoint| endpoint.standing.passage(now)))
+/// Waits for the bell, the next due time or the heartbeat, whichever is first.
+async fn rest(courier: &Courier) {
+    let next = courier.inbox.lanes.lock().next_due();
+    let due = async {
+        match next {
+            Some(due) => courier.world.sleep_until(due).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = courier.inbox.bell.notified() => {}
+        () = due => {}
+        () = tokio::time::sleep(HEARTBEAT) => {}
+        () = courier.stop.cancelled() => {}
+    }
 }

@@ -1,4 +1,4 @@
-//! The courier as a whole: what it is made of, how it starts, how it stops.
+//! What every part of the courier has at hand, and where commits reach it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,15 +7,12 @@ use parking_lot::Mutex;
 use sellvik_clock::World;
 use sellvik_domain::{Lane, Schedule, Timestamp};
 use sellvik_egress::Egress;
-use sellvik_store::{Intake, Leased, Settled, Store};
-use tokio::runtime::Handle;
+use sellvik_store::{Intake, Leased, Store};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::bounds::{HEARTBEAT, STALL};
 use crate::lanes::Lanes;
-use crate::{attempt, claimer, keeper};
 
 /// What the courier is told.
 #[derive(Debug, Clone)]
@@ -38,7 +35,7 @@ pub(crate) struct Courier {
     pub(crate) stop: CancellationToken,
     /// When the claimer last went round.
     pub(crate) heartbeat: Mutex<Instant>,
-    attempts: TaskTracker,
+    pub(crate) attempts: TaskTracker,
 }
 
 /// What commits reach. Apart from the courier, because the ledger holds it and the courier the ledger.
@@ -48,7 +45,7 @@ pub(crate) struct Inbox {
     pub(crate) bell: Notify,
     /// A redelivery job waits.
     pub(crate) job_bell: Notify,
-    world: World,
+    pub(crate) world: World,
 }
 
 impl Intake for Inbox {
@@ -96,98 +93,5 @@ impl Inbox {
         }
         drop(lanes);
         self.bell.notify_one();
-    }
-}
-
-/// A running courier.
-pub struct Dispatch {
-    courier: Arc<Courier>,
-    loops: TaskTracker,
-}
-
-impl Dispatch {
-    /// Starts the courier; from here on what is published is delivered.
-    pub fn start(
-        store: Arc<dyn Store>,
-        egress: Arc<Egress>,
-        world: World,
-        settings: DispatchSettings,
-    ) -> Self {
-        let inbox = Arc::new(Inbox {
-            lanes: Mutex::default(),
-            bell: Notify::new(),
-            job_bell: Notify::new(),
-            world: world.clone(),
-        });
-        store.attach(inbox.clone());
-        let courier = Arc::new(Courier {
-            store,
-            egress,
-            world,
-            settings,
-            inbox,
-            stop: CancellationToken::new(),
-            heartbeat: Mutex::new(Instant::now()),
-            attempts: TaskTracker::new(),
-        });
-        let loops = TaskTracker::new();
-        loops.spawn(claimer::run(courier.clone()));
-        keeper::spawn_all(&loops, &courier);
-        loops.close();
-        Self { courier, loops }
-    }
-
-    /// Whether the courier goes round: false when it has been silent for too long.
-    pub fn is_alive(&self) -> bool {
-        self.courier.heartbeat.lock().elapsed() < STALL
-    }
-
-    /// Starts nothing more, gives back what waits in memory, and lets what is in flight end and be
-    /// settled, within the grace.
-    pub async fn shutdown(&self) {
-        let courier = &self.courier;
-        let waiting = courier.inbox.lanes.lock().stop();
-        courier.stop.cancel();
-        courier.inbox.bell.notify_one();
-        self.loops.wait().await;
-        let finish = async {
-            for leased in waiting {
-                attempt::settle(courier, &leased, Settled::Released, None).await;
-            }
-            courier.attempts.close();
-            courier.attempts.wait().await;
-        };
-        if tokio::time::timeout(courier.settings.grace, finish).await.is_err() {
-            let in_flight = courier.inbox.lanes.lock().in_flight();
-            tracing::warn!(in_flight, "attempts cut short by shutdown; they will be made again");
-        }
-    }
-}
-
-impl Courier {
-    /// Starts everything that may start.
-    pub(crate) fn pump(self: &Arc<Self>) {
-        let runtime = Handle::current();
-        loop {
-            let Some(start) = self.inbox.lanes.lock().start_next() else { return };
-            self.attempts.spawn_on(attempt::run(self.clone(), start), &runtime);
-        }
-    }
-
-    /// Waits for the bell, the next due time or the heartbeat, whichever is first.
-    pub(crate) async fn rest(&self) {
-        let next = self.inbox.lanes.lock().next_due();
-        let due = async {
-            match next {
-                Some(due) => self.world.sleep_until(due).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = self.inbox.bell.notified() => {}
-            () = due => {}
-            () = tokio::time::sleep(HEARTBEAT) => {}
-            () = self.stop.cancelled() => {}
-        }
     }
 }

@@ -9,9 +9,12 @@ mod attempt;
 mod bounds;
 mod claimer;
 mod courier;
+mod dispatch;
+mod holds;
 mod keeper;
 mod lanes;
 mod notice;
 mod window;
 
-pub use courier::{Dispatch, DispatchSettings};
+pub use courier::DispatchSettings;
+pub use dispatch::Dispatch;

@@ -11,7 +11,7 @@ use sellvik_clock::World;
 use sellvik_store::EncryptionKey;
 use sellvik_store::sqlite::holds_secrets;
 
-use crate::service::StartError;
+use crate::error::StartError;
 use crate::settings::{PlatformKey, Settings};
 
 /// The encryption key: as set, or from its file, or made anew if nothing is encrypted yet.

@@ -6,11 +6,13 @@
 pub mod cli;
 mod dev;
 mod dev_receiver;
+mod error;
 mod keys;
 mod listener;
 mod service;
 mod settings;
 pub mod telemetry;
 
-pub use service::{Service, StartError};
+pub use error::StartError;
+pub use service::Service;
 pub use settings::{Database, ServeArgs, Settings, SettingsError};

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{FILE_MAX_BYTES, TYPES_MAX};
-use crate::event_type::{EXAMPLE_MAX_BYTES, TEXT_FIELD_MAX_CHARS};
+use crate::bounds::{EXAMPLE_MAX_BYTES, TEXT_FIELD_MAX_CHARS};
 use crate::{Catalog, CatalogError};
 
 fn gift_card() -> Value {

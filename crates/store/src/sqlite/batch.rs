@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 use sellvik_domain::{Lane, ShopId, Timestamp};
 
 use super::Shared;
-use super::publish::Routes;
+use super::routes::Routes;
 use crate::seal::Sealer;
 use crate::{Intake, Leased, Result};
 

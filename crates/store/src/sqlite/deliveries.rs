@@ -9,7 +9,7 @@ use sellvik_domain::{
 
 use super::batch::Batch;
 use super::publish::{self, NewDelivery};
-use super::{rows, webhooks};
+use super::{lanes, rows};
 use crate::{DeliveryDetail, Result, StoreError};
 
 pub(super) fn list(
@@ -20,7 +20,7 @@ pub(super) fn list(
     after: Option<DeliveryId>,
     limit: u32,
 ) -> Result<Vec<Delivery>> {
-    let Some(lane) = webhooks::lane(db, shop, webhook)? else { return Ok(Vec::new()) };
+    let Some(lane) = lanes::lane(db, shop, webhook)? else { return Ok(Vec::new()) };
     let after = after.map_or([0xff; 16], |id| *id.as_bytes());
     let number = status.map(|status| rows::number(&DeliveryStatus::ALL, &status));
     let mut params: Vec<&dyn ToSql> = vec![&lane.0, &after, &limit];
@@ -47,7 +47,7 @@ pub(super) fn get(
 ) -> Result<Option<DeliveryDetail>> {
     // One snapshot: a settlement in between would show an attempt twice or not at all.
     let snapshot = db.unchecked_transaction()?;
-    let Some(lane) = webhooks::lane(&snapshot, shop, webhook)? else { return Ok(None) };
+    let Some(lane) = lanes::lane(&snapshot, shop, webhook)? else { return Ok(None) };
     let Some((row, event, delivery)) = find(&snapshot, lane, id)? else { return Ok(None) };
     let body: Option<Vec<u8>> = rows::value(&snapshot, "SELECT envelope FROM events WHERE seq = ?", [event])?;
     let sql = format!("SELECT {} FROM attempts WHERE delivery = ? ORDER BY number", rows::ATTEMPT);
@@ -76,7 +76,7 @@ pub(super) fn redeliver(
     now: Timestamp,
     seed: [u8; 10],
 ) -> Result<Option<Delivery>> {
-    let Some((lane, enabled)) = webhooks::lane_and_enabled(batch.db, shop, webhook)? else { return Ok(None) };
+    let Some((lane, enabled)) = lanes::lane_and_enabled(batch.db, shop, webhook)? else { return Ok(None) };
     let Some((row, event, delivery)) = find(batch.db, lane, id)? else { return Ok(None) };
     if !enabled {
         return Err(StoreError::WebhookDisabled);

@@ -7,7 +7,7 @@ use sellvik_domain::{
 
 use super::batch::Batch;
 use super::deliveries::{self, Candidate};
-use super::{rows, webhooks};
+use super::{lanes, rows};
 use crate::{Job, Result, StoreError, Window};
 
 const JOB: &str = "j.id, j.since, j.until, j.status, j.matched, j.processed, j.created_at, j.finished_at";
@@ -19,7 +19,7 @@ pub(super) fn count(
     window: Window,
     cap: u32,
 ) -> Result<Option<u32>> {
-    let Some(lane) = webhooks::lane(db, shop, webhook)? else { return Ok(None) };
+    let Some(lane) = lanes::lane(db, shop, webhook)? else { return Ok(None) };
     Ok(Some(extent(db, lane, window, cap)?.0))
 }
 
@@ -51,7 +51,7 @@ pub(super) fn create(
     cap: u32,
     now: Timestamp,
 ) -> Result<Option<Job>> {
-    let Some((lane, enabled)) = webhooks::lane_and_enabled(batch.db, shop, webhook)? else { return Ok(None) };
+    let Some((lane, enabled)) = lanes::lane_and_enabled(batch.db, shop, webhook)? else { return Ok(None) };
     if !enabled {
         return Err(StoreError::WebhookDisabled);
     }
@@ -89,7 +89,7 @@ pub(super) fn create(
 }
 
 pub(super) fn get(db: &Connection, shop: ShopId, webhook: WebhookId, id: JobId) -> Result<Option<Job>> {
-    let Some(lane) = webhooks::lane(db, shop, webhook)? else { return Ok(None) };
+    let Some(lane) = lanes::lane(db, shop, webhook)? else { return Ok(None) };
     let sql = format!("SELECT {JOB} FROM redelivery_jobs j WHERE j.webhook = ? AND j.id = ?");
     rows::one(db, &sql, params![lane.0, id.as_bytes()], job)
 }

@@ -6,10 +6,12 @@ mod deliveries;
 mod endpoints;
 mod jobs;
 mod keys;
+mod lanes;
 mod open;
 mod publish;
 mod purge;
 mod readers;
+mod routes;
 mod rows;
 mod settle;
 mod shops;
@@ -133,7 +135,7 @@ impl Store for SqliteStore {
     }
 
     async fn webhook_lane(&self, shop: ShopId, id: WebhookId) -> Result<Option<Lane>> {
-        self.readers.read(move |db| webhooks::lane(db, shop, id)).await
+        self.readers.read(move |db| lanes::lane(db, shop, id)).await
     }
 
     async fn webhook_list(&self, shop: ShopId, after: Option<WebhookId>, limit: u32) -> Result<Vec<Webhook>> {

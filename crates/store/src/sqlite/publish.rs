@@ -5,36 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sellvik_domain::{
-    Chain, Delivery, DeliveryId, DeliveryState, Envelope, EventType, Lane, Shop, ShopId, Timestamp,
-    WebhookId, delivery_id_of_family,
+    Chain, Delivery, DeliveryId, DeliveryState, Envelope, Lane, Shop, ShopId, Timestamp, WebhookId,
+    delivery_id_of_family,
 };
 
 use super::batch::Batch;
+use super::routes::Routes;
 use super::rows;
 use crate::{EventBody, Lease, Leased, NewEvent, Published, Result, StoreError};
-
-/// A shop's enabled webhooks and what they subscribe to.
-pub(super) struct Routes {
-    pub(super) seq: i64,
-    pub(super) shop: Shop,
-    hooks: Vec<(Lane, Vec<EventType>)>,
-}
-
-impl Routes {
-    fn load(db: &Connection, id: ShopId) -> Result<Option<Self>> {
-        let sql = format!("SELECT {} FROM shops s WHERE s.id = ?", rows::SHOP);
-        let Some((seq, shop)) = rows::one(db, &sql, [id.as_bytes()], |row| rows::shop(row, 0))? else {
-            return Ok(None);
-        };
-        let sql = "SELECT seq, events FROM webhooks WHERE shop = ? AND enabled = 1 AND deleted_at IS NULL ORDER BY seq";
-        let hooks = rows::all(db, sql, [seq], |row| Ok((Lane(row.get(0)?), rows::events(row, 1)?)))?;
-        Ok(Some(Self { seq, shop, hooks }))
-    }
-
-    fn subscribed(&self, kind: &EventType) -> Vec<Lane> {
-        self.hooks.iter().filter(|(_, events)| events.contains(kind)).map(|(lane, _)| *lane).collect()
-    }
-}
 
 pub(super) fn all(batch: &mut Batch<'_>, events: &[NewEvent]) -> Result<Vec<Result<Published>>> {
     events
@@ -64,7 +42,7 @@ pub(super) fn notice(batch: &mut Batch<'_>, event: &NewEvent, failed: Lane) -> R
 }
 
 pub(super) fn test(batch: &mut Batch<'_>, webhook: WebhookId, event: &NewEvent) -> Result<Option<Delivery>> {
-    let Some(lane) = super::webhooks::lane(batch.db, event.shop, webhook)? else { return Ok(None) };
+    let Some(lane) = super::lanes::lane(batch.db, event.shop, webhook)? else { return Ok(None) };
     let routes = routes(batch, event.shop)?;
     fan_out(batch, &routes, event, &[lane], true)?;
     Ok(Some(Delivery {

@@ -2,11 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sellvik_domain::{
-    EndpointUrl, EventType, Lane, Name, ShopId, Timestamp, Webhook, WebhookId, WebhookPatch, WebhookSecret,
+    EndpointUrl, EventType, Name, ShopId, Timestamp, Webhook, WebhookId, WebhookPatch, WebhookSecret,
 };
 
 use super::batch::Batch;
-use super::rows;
+use super::{lanes, rows};
 use crate::{NewWebhook, Result, StoreError};
 
 pub(super) fn create(batch: &mut Batch<'_>, new: &NewWebhook) -> Result<()> {
@@ -66,7 +66,7 @@ pub(super) fn update(
     patch: &WebhookPatch,
     now: Timestamp,
 ) -> Result<Option<Webhook>> {
-    let Some(lane) = lane(batch.db, shop, id)? else { return Ok(None) };
+    let Some(lane) = lanes::lane(batch.db, shop, id)? else { return Ok(None) };
     batch.flush_counters()?;
     let Some(mut webhook) = get(batch.db, shop, id)? else { return Ok(None) };
     if let Some(url) = &patch.url {
@@ -114,7 +114,7 @@ pub(super) fn delete(
     now: Timestamp,
     drain_ends: Timestamp,
 ) -> Result<bool> {
-    let Some(lane) = lane(batch.db, shop, id)? else { return Ok(false) };
+    let Some(lane) = lanes::lane(batch.db, shop, id)? else { return Ok(false) };
     batch
         .db
         .prepare_cached("UPDATE webhooks SET deleted_at = ?, drain_ends_at = ? WHERE seq = ?")?
@@ -137,7 +137,7 @@ pub(super) fn rotate(
     now: Timestamp,
     active_from: Timestamp,
 ) -> Result<bool> {
-    let Some(lane) = lane(batch.db, shop, id)? else { return Ok(false) };
+    let Some(lane) = lanes::lane(batch.db, shop, id)? else { return Ok(false) };
     let sealed = batch.sealer().seal(id, secret).map_err(StoreError::unavailable)?;
     // A secret that was announced but is not active yet has signed no `v1`: it gives way.
     batch
@@ -151,20 +151,6 @@ pub(super) fn rotate(
         .execute(params![now.as_millis(), sealed, active_from.as_millis(), lane.0])?;
     batch.tell_changed(shop, lane);
     Ok(true)
-}
-
-/// The lane of a shop's living webhook.
-pub(super) fn lane(db: &Connection, shop: ShopId, id: WebhookId) -> Result<Option<Lane>> {
-    let sql = "SELECT w.seq FROM webhooks w JOIN shops s ON s.seq = w.shop
-               WHERE w.id = ? AND s.id = ? AND w.deleted_at IS NULL";
-    Ok(rows::value(db, sql, params![id.as_bytes(), shop.as_bytes()])?.map(Lane))
-}
-
-/// The lane of a shop's living webhook, and whether it is enabled.
-pub(super) fn lane_and_enabled(db: &Connection, shop: ShopId, id: WebhookId) -> Result<Option<(Lane, bool)>> {
-    let Some(lane) = lane(db, shop, id)? else { return Ok(None) };
-    let enabled = rows::value(db, "SELECT enabled FROM webhooks WHERE seq = ?", [lane.0])?;
-    Ok(Some((lane, enabled.unwrap_or(false))))
 }
 
 fn is_taken(db: &Connection, shop: ShopId, url: &EndpointUrl, by_other_than: WebhookId) -> Result<bool> {

@@ -1,0 +1,26 @@
+//! What the door is made of, and what every handler has at hand.
+
+use std::sync::Arc;
+
+use sellvik_actions::Actions;
+
+use crate::throttle::Throttle;
+
+/// What the dispatcher says of itself; asked on every health request.
+pub type Health = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// What the door needs.
+pub struct ApiParts {
+    /// What callers may do.
+    pub actions: Arc<Actions>,
+    /// What the dispatcher says of itself.
+    pub dispatch_is_alive: Health,
+}
+
+/// What every handler has at hand.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) actions: Arc<Actions>,
+    pub(crate) throttle: Arc<Throttle>,
+    pub(crate) dispatch_is_alive: Health,
+}
