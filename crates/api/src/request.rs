@@ -1,5 +1,7 @@
 //! Reading what a request brings, late and bounded: a body only once the caller may send one.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, RawQuery, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -7,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use tokio::time::timeout;
 
 use crate::problem::Problem;
 
@@ -15,6 +18,9 @@ pub(crate) const SMALL_BODY_BYTES_MAX: usize = 64 << 10;
 
 /// A batch of events, in bytes (CONTRACT §4).
 pub(crate) const BATCH_BODY_BYTES_MAX: usize = 8 << 20;
+
+/// How long a body may take to arrive: a slow caller must not hold a connection for ever.
+const BODY_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// A JSON body that has not been read yet.
 pub(crate) struct LateBody {
@@ -41,12 +47,12 @@ impl LateBody {
         if announced.is_some_and(|length: u64| length > bytes_max as u64) {
             return Err(Problem::payload_too_large(bytes_max));
         }
-        match Limited::new(self.body, bytes_max).collect().await {
-            Ok(read) => Ok(read.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err(Problem::payload_too_large(bytes_max)),
-            // The caller went away or broke the framing; nobody may be there to read the answer.
-            Err(_) => {
-                let issue = sellvik_domain::Issue::body("could not be read to its end");
+        match timeout(BODY_TIME_MAX, Limited::new(self.body, bytes_max).collect()).await {
+            Ok(Ok(read)) => Ok(read.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::payload_too_large(bytes_max)),
+            // The caller is too slow, went away or broke the framing; nobody may be there to be told.
+            Ok(Err(_)) | Err(_) => {
+                let issue = sellvik_domain::Issue::body("could not be read to its end within 30 s");
                 Err(sellvik_actions::ActionError::InvalidBody(vec![issue]).into())
             }
         }

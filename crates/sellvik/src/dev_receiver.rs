@@ -11,6 +11,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use maud::{DOCTYPE, html};
 use parking_lot::Mutex;
+use sellvik_clock::World;
 use sellvik_domain::{ShopId, Timestamp};
 use sellvik_store::Store;
 use serde::Serialize;
@@ -22,12 +23,13 @@ const SHOWN_MAX: usize = 50;
 const BODY_BYTES_MAX: usize = 1 << 20;
 
 /// How old a signature may be, as the documented recipe has it.
-const TOLERANCE_SECS: i64 = 300;
+const TOLERANCE_SECS: u64 = 300;
 
 #[derive(Clone)]
 struct Receiver {
     store: Arc<dyn Store>,
     shop: ShopId,
+    world: World,
     got: Arc<Mutex<VecDeque<Got>>>,
 }
 
@@ -44,8 +46,8 @@ struct Got {
 }
 
 /// The receiver's routes, for the webhooks of the dev shop.
-pub(crate) fn routes(store: Arc<dyn Store>, shop: ShopId) -> Router {
-    let receiver = Receiver { store, shop, got: Arc::default() };
+pub(crate) fn routes(store: Arc<dyn Store>, shop: ShopId, world: World) -> Router {
+    let receiver = Receiver { store, shop, world, got: Arc::default() };
     Router::new().route("/dev/receiver", get(show).post(take)).with_state(receiver)
 }
 
@@ -86,8 +88,7 @@ impl Receiver {
         let Some(at) = seconds.map(|seconds| Timestamp::from_millis(seconds.saturating_mul(1000))) else {
             return false;
         };
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        if i64::try_from(now.as_secs()).unwrap_or(0).abs_diff(at.as_secs()) > TOLERANCE_SECS.unsigned_abs() {
+        if self.world.now().as_secs().abs_diff(at.as_secs()) > TOLERANCE_SECS {
             return false;
         }
         self.signed(path, at, id, body).await.is_some_and(|signed| signed == signature)

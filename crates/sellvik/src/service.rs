@@ -72,7 +72,7 @@ impl Service {
         let dispatch = Arc::new(Dispatch::start(
             store.clone(),
             egress,
-            world,
+            world.clone(),
             DispatchSettings {
                 schedule: settings.retry_schedule.clone(),
                 retention: settings.retention,
@@ -87,7 +87,7 @@ impl Service {
         if settings.dev {
             let shop = dev::Shop::open(&actions, platform_key.reveal()).await?;
             welcome = Some(shop.welcome(address, platform_key.reveal()));
-            routes = crate::dev_receiver::routes(store, shop.id()).fallback_service(routes);
+            routes = crate::dev_receiver::routes(store, shop.id(), world).fallback_service(routes);
         }
         // Paths are matched before a router's own layers run, so the short form needs a router around.
         let routes =
@@ -116,8 +116,8 @@ impl Service {
     /// Takes no more, finishes what is in flight, settles, and frees the data folder.
     pub async fn shutdown(self) {
         self.stop.cancel();
-        let _ = self.listening.await;
-        self.dispatch.shutdown().await;
+        // Side by side: what the last requests publish waits in the ledger for the next start.
+        let (_, ()) = tokio::join!(self.listening, self.dispatch.shutdown());
     }
 }
 
