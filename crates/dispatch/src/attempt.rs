@@ -7,7 +7,7 @@ use sellvik_domain::{
     Attempt, Chain, DropReason, Endpoint, FailureKind, Outcome, Passage, Timestamp, Verdict, judge,
 };
 use sellvik_egress::Request;
-use sellvik_store::{Leased, NewEvent, Settled, Settlement, StoreError};
+use sellvik_store::{Leased, NewEvent, Settled, Settlement, Settling, StoreError};
 
 use crate::bounds::{LEDGER_RETRY, POSTPONE};
 use crate::courier::Courier;
@@ -205,7 +205,7 @@ fn log(leased: &Leased, endpoint: &Endpoint, attempt: &Attempt, verdict: Verdict
 /// Ends a lease on record; waits for as long as the ledger takes no writes, so that nothing is lost.
 pub(crate) async fn settle(courier: &Courier, leased: &Leased, settled: Settled, notice: Option<NewEvent>) {
     let mut failing = false;
-    loop {
+    let lease = loop {
         let lease = courier.inbox.lanes.lock().lease(leased.delivery).unwrap_or(leased.lease);
         let settlement = Settlement {
             lease,
@@ -216,7 +216,11 @@ pub(crate) async fn settle(courier: &Courier, leased: &Leased, settled: Settled,
             notice: notice.clone(),
         };
         match courier.store.settle(settlement).await {
-            Ok(_) => break,
+            // The lease ran out and this process claimed it anew meanwhile: settle by the new one.
+            Ok(Settling::LeaseLost) if courier.inbox.lanes.lock().lease(leased.delivery) != Some(lease) => {
+                continue;
+            }
+            Ok(_) => break lease,
             Err(error) if !failing => {
                 failing = true;
                 courier.inbox.lanes.lock().ledger_fails();
@@ -225,12 +229,12 @@ pub(crate) async fn settle(courier: &Courier, leased: &Leased, settled: Settled,
             Err(_) => {}
         }
         tokio::time::sleep(LEDGER_RETRY).await;
-    }
+    };
     let mut lanes = courier.inbox.lanes.lock();
     if failing {
         lanes.ledger_recovers();
     }
-    lanes.forget(leased.delivery, leased.lane, leased.event.envelope.len());
+    lanes.forget(leased.delivery, lease, leased.lane, leased.event.envelope.len());
     drop(lanes);
     courier.inbox.bell.notify_one();
 }
@@ -270,7 +274,8 @@ impl Drop for Flight<'_> {
             let lost = self.touch_down();
             let mut lanes = self.courier.inbox.lanes.lock();
             for leased in lost.iter().chain([self.leased]) {
-                lanes.forget(leased.delivery, leased.lane, leased.event.envelope.len());
+                let lease = lanes.lease(leased.delivery).unwrap_or(leased.lease);
+                lanes.forget(leased.delivery, lease, leased.lane, leased.event.envelope.len());
             }
         }
     }

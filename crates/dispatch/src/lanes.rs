@@ -106,14 +106,16 @@ impl Lanes {
         self.push(leased);
     }
 
-    /// Takes a claimed delivery. One that is held already was claimed anew after its lease ran out:
-    /// only its lease changes.
+    /// Takes a claimed delivery. One whose lease ran out while it was held only changes its lease; one
+    /// that was settled and is due again is a new one, even if its settling has not been noted here yet.
     fn take_claimed(&mut self, leased: Leased) {
-        if self.leases.insert(leased.delivery, leased.lease).is_none() {
-            self.deliveries += 1;
-            self.bytes += leased.event.envelope.len();
-            self.push(leased);
+        let known = self.leases.insert(leased.delivery, leased.lease);
+        if known.is_some_and(|known| leased.lease.renews(known)) {
+            return;
         }
+        self.deliveries += 1;
+        self.bytes += leased.event.envelope.len();
+        self.push(leased);
     }
 
     fn push(&mut self, leased: Leased) {
@@ -177,8 +179,8 @@ impl Lanes {
             Some(false) => state.window.silent(now),
             None => {}
         }
-        let keep = (state.window.room() as usize).min(state.waiting.len());
-        let surplus = state.waiting.split_off(keep).into();
+        let room = if answered == Some(false) { state.window.room() as usize } else { usize::MAX };
+        let surplus = state.waiting.split_off(room.min(state.waiting.len())).into();
         if !state.waiting.is_empty() && !state.is_ready {
             state.is_ready = true;
             self.ready.push_back(lane);
@@ -192,11 +194,13 @@ impl Lanes {
         self.leases.get(&delivery).copied()
     }
 
-    /// A delivery is out of memory for good.
-    pub(crate) fn forget(&mut self, delivery: DeliveryId, lane: Lane, bytes: usize) {
-        if self.leases.remove(&delivery).is_some() {
-            self.give_back(bytes);
+    /// A delivery that was settled by `lease` is out of memory. It may have been claimed anew already;
+    /// then that claim stays.
+    pub(crate) fn forget(&mut self, delivery: DeliveryId, lease: Lease, lane: Lane, bytes: usize) {
+        if self.lease(delivery) == Some(lease) {
+            self.leases.remove(&delivery);
         }
+        self.give_back(bytes);
         self.plan(lane);
     }
 

@@ -74,6 +74,14 @@ pub struct Lease {
     pub(crate) epoch: i64,
 }
 
+impl Lease {
+    /// Whether this is the claim right after `earlier`, made because that lease had run out unsettled.
+    /// Settling begins an epoch of its own, so a claim after it does not count.
+    pub fn renews(&self, earlier: Self) -> bool {
+        self.row == earlier.row && self.epoch == earlier.epoch + 1
+    }
+}
+
 /// A delivery leased to this node.
 #[derive(Debug)]
 pub struct Leased {
