@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sellvik_domain::{EventId, EventType, Issue, ShopId, Timestamp, WEBHOOK_FAILED, fingerprint};
-use sellvik_store::{NewEvent, Published};
+use sellvik_store::{NewEvent, Published, StoreError};
 use serde_json::value::RawValue;
 
 use crate::Actions;
@@ -29,7 +29,10 @@ pub type BatchAnswer = Result<Accepted>;
 impl Actions {
     /// Publishes one event.
     pub async fn publish(&self, _: Platform, bytes: &[u8]) -> Result<Accepted> {
-        let event = self.event(bytes)?;
+        let event = match self.event(bytes) {
+            Ok(event) => event,
+            Err(refused) => return Err(self.all_problems(bytes, refused).await),
+        };
         let line = Line::of(&event);
         let mut answers = self.store.publish(vec![event]).await?;
         let accepted = answers.pop().ok_or(ActionError::NotFound)??;
@@ -40,16 +43,18 @@ impl Actions {
     /// Publishes up to 1000 events; answers in the order sent, each for itself.
     pub async fn publish_batch(&self, _: Platform, bytes: &[u8]) -> Result<Vec<BatchAnswer>> {
         let sent = raw_events(bytes)?;
-        let (mut events, mut lines) = (Vec::new(), Vec::new());
-        let read: Vec<Result<()>> = sent
-            .iter()
-            .map(|raw| {
-                let event = self.event(raw.get().as_bytes())?;
-                lines.push(Line::of(&event));
-                events.push(event);
-                Ok(())
-            })
-            .collect();
+        let (mut events, mut lines, mut read) = (Vec::new(), Vec::new(), Vec::new());
+        for raw in sent {
+            let bytes = raw.get().as_bytes();
+            read.push(match self.event(bytes) {
+                Ok(event) => {
+                    lines.push(Line::of(&event));
+                    events.push(event);
+                    Ok(())
+                }
+                Err(refused) => Err(self.all_problems(bytes, refused).await),
+            });
+        }
         let answers = if events.is_empty() { Vec::new() } else { self.store.publish(events).await? };
         let mut stored = answers.into_iter().zip(lines);
         Ok(read
@@ -96,6 +101,24 @@ impl Actions {
             fingerprint,
             seed: self.world.random(),
         })
+    }
+
+    /// Adds what only the ledger knows to an event's problems: that there is no such shop.
+    async fn all_problems(&self, bytes: &[u8], refused: ActionError) -> ActionError {
+        let ActionError::InvalidBody(mut issues) = refused else { return refused };
+        let shop = Body::parse(bytes).ok().and_then(|mut body| body.string("shop")?.parse::<ShopId>().ok());
+        if let Some(shop) = shop {
+            match self.store.shop_get(shop).await.map_err(ActionError::from) {
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    if let ActionError::InvalidBody(unknown) = StoreError::ShopUnknown.into() {
+                        issues.extend(unknown);
+                    }
+                }
+                Err(unavailable) => return unavailable,
+            }
+        }
+        ActionError::InvalidBody(issues)
     }
 
     fn kind(&self, body: &mut Body<'_>) -> Option<EventType> {

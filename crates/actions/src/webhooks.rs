@@ -127,7 +127,7 @@ impl Actions {
     /// The catalogue, by name.
     pub fn event_types(&self, admin: &Admin, query: &str) -> Result<Page<&CatalogEntry>> {
         admin.require(Scope::WebhooksRead)?;
-        let asked = self.asked(query, "event-types".to_owned(), Vec::new())?;
+        let asked = self.asked(query, format!("event-types/{}", admin.shop_id()), Vec::new())?;
         let behind = asked.position.as_deref().unwrap_or_default();
         let items = self.catalog.iter().filter(|entry| entry.name().as_bytes() > behind);
         let items = items.take(asked.to_read() as usize).collect();

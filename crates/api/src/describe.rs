@@ -83,11 +83,9 @@ fn add_errors(operation: &mut Operation) {
         operation.responses.responses.entry(status.to_owned()).or_insert(RefOr::T(response));
     };
     if !codes_400.is_empty() {
-        add(
-            "400",
-            &codes_400.join(" · "),
-            example("invalid_body", "The body is not valid; issues names each problem."),
-        );
+        let (code, what) = if body { ("invalid_body", "body") } else { ("invalid_query", "query") };
+        let message = format!("The {what} is not valid; issues names each problem.");
+        add("400", &codes_400.join(" · "), example(code, &message));
     }
     add(
         "401",

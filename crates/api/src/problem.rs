@@ -18,6 +18,7 @@ pub struct Problem {
 /// `{"error": …}`
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ErrorBody {
+    /// What went wrong.
     error: ErrorDetail,
 }
 

@@ -25,11 +25,11 @@ const HEADERS_MAX: usize = 100;
 /// Pause after an accept that failed, most likely for want of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// How long a shutdown waits for requests that are being answered.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long a shutdown waits at most for requests that are being answered.
+const GRACE_MAX: Duration = Duration::from_secs(5);
 
-/// Serves until `stop`, then lets requests under way end.
-pub(crate) async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
+/// Serves until `stop`, then lets requests under way end, within the grace.
+pub(crate) async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken, grace: Duration) {
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
     loop {
@@ -44,7 +44,6 @@ pub(crate) async fn serve(listener: TcpListener, routes: Router, stop: Cancellat
             .header_read_timeout(HEAD_TIME_MAX)
             .max_buf_size(HEAD_BYTES_MAX)
             .max_headers(HEADERS_MAX)
-            .pipeline_flush(true)
             .serve_connection(TokioIo::new(stream), service);
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
@@ -55,7 +54,7 @@ pub(crate) async fn serve(listener: TcpListener, routes: Router, stop: Cancellat
         });
     }
     drop(listener);
-    if tokio::time::timeout(GRACE, graceful.shutdown()).await.is_err() {
+    if tokio::time::timeout(grace.min(GRACE_MAX), graceful.shutdown()).await.is_err() {
         tracing::warn!("requests cut short by shutdown");
     }
 }

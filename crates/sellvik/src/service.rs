@@ -69,6 +69,7 @@ impl Service {
         let listener = TcpListener::bind(settings.listen).await.map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
 
+        let grace = settings.delivery_timeout + SETTLE_GRACE;
         let dispatch = Arc::new(Dispatch::start(
             store.clone(),
             egress,
@@ -76,7 +77,7 @@ impl Service {
             DispatchSettings {
                 schedule: settings.retry_schedule.clone(),
                 retention: settings.retention,
-                grace: settings.delivery_timeout + SETTLE_GRACE,
+                grace,
             },
         ));
         let alive = dispatch.clone();
@@ -93,7 +94,7 @@ impl Service {
         let routes =
             Router::new().fallback_service(routes).layer(middleware::from_fn(sellvik_api::short_form));
         let stop = CancellationToken::new();
-        let listening = tokio::spawn(listener::serve(listener, routes, stop.clone()));
+        let listening = tokio::spawn(listener::serve(listener, routes, stop.clone(), grace));
         tracing::info!(address = %address, "listening");
         Ok(Self { address, platform_key, welcome, stop, listening, dispatch })
     }

@@ -27,16 +27,18 @@ pub(crate) struct DeliveryShape {
     #[schema(example = 1)]
     attempts: u32,
     /// When the last attempt ended.
-    #[schema(value_type = Option<String>, format = DateTime, example = "2026-05-27T13:45:01.000Z")]
+    #[schema(value_type = Option<String>, format = DateTime, required = true,
+        example = "2026-05-27T13:45:01.000Z")]
     last_attempt_at: Option<Timestamp>,
     /// The last answer's status, if there was an answer.
-    #[schema(example = 200)]
+    #[schema(example = 200, required = true)]
     last_response_code: Option<u16>,
     /// The first 2 KiB of the last answer's body, as text.
-    #[schema(example = "{\"received\":true}")]
+    #[schema(example = "{\"received\":true}", required = true)]
     last_response_body: Option<String>,
     /// When it succeeded.
-    #[schema(value_type = Option<String>, format = DateTime, example = "2026-05-27T13:45:01.000Z")]
+    #[schema(value_type = Option<String>, format = DateTime, required = true,
+        example = "2026-05-27T13:45:01.000Z")]
     delivered_at: Option<Timestamp>,
     /// The event's id.
     #[schema(value_type = String, example = "evt_019715a2f0e07d55a1b2c3d4e5f60718")]
@@ -45,22 +47,22 @@ pub(crate) struct DeliveryShape {
     #[schema(value_type = String, format = DateTime, example = "2026-05-27T13:45:00.900Z")]
     created_at: Timestamp,
     /// When the next attempt is due; stays set while it runs.
-    #[schema(value_type = Option<String>, format = DateTime, example = json!(null))]
+    #[schema(value_type = Option<String>, format = DateTime, example = json!(null), required = true)]
     next_attempt_at: Option<Timestamp>,
     /// What went wrong last, in words.
-    #[schema(example = json!(null))]
+    #[schema(example = json!(null), required = true)]
     last_error: Option<String>,
     /// How long the last attempt took, in milliseconds.
-    #[schema(example = 87)]
+    #[schema(example = 87, required = true)]
     duration_ms: Option<u32>,
     /// Why it was given up: `attempts_exhausted`, `client_error`, `retry_after_too_late`,
     /// `endpoint_unavailable`, `webhook_deleted`, `webhook_disabled` or `test_failed`.
-    #[schema(value_type = Option<String>, example = json!(null))]
+    #[schema(value_type = Option<String>, example = json!(null), required = true)]
     drop_reason: Option<DropReason>,
     /// Whether it carries a test event.
     test: bool,
     /// The delivery that this one repeats.
-    #[schema(value_type = Option<String>, example = json!(null))]
+    #[schema(value_type = Option<String>, example = json!(null), required = true)]
     redelivery_of: Option<DeliveryId>,
 }
 
@@ -113,13 +115,13 @@ pub(crate) struct AttemptShape {
     /// Whether it counts as delivered.
     succeeded: bool,
     /// The answer's status, if there was an answer.
-    #[schema(example = 200)]
+    #[schema(example = 200, required = true)]
     response_code: Option<u16>,
     /// The first 2 KiB of the answer's body, as text.
-    #[schema(example = "{\"received\":true}")]
+    #[schema(example = "{\"received\":true}", required = true)]
     response_body: Option<String>,
     /// What went wrong, in words.
-    #[schema(example = json!(null))]
+    #[schema(example = json!(null), required = true)]
     error: Option<String>,
     /// The host that was asked last, redirects followed.
     #[schema(example = "erp.example.com")]
@@ -235,7 +237,7 @@ pub(crate) struct JobShape {
     #[schema(value_type = String, format = DateTime, example = "2026-05-27T14:00:00.000Z")]
     created_at: Timestamp,
     /// When it ended.
-    #[schema(value_type = Option<String>, format = DateTime, example = json!(null))]
+    #[schema(value_type = Option<String>, format = DateTime, example = json!(null), required = true)]
     finished_at: Option<Timestamp>,
 }
 

@@ -27,6 +27,7 @@ pub(crate) struct PageShape<T> {
     /// The items, newest first.
     items: Vec<T>,
     /// The cursor of the next page; null on the last.
+    #[schema(example = json!(null), required = true)]
     next_cursor: Option<String>,
 }
 

@@ -104,7 +104,12 @@ pub(crate) struct KeyRequest {
 
 /// An event to publish.
 #[derive(ToSchema)]
-#[schema(rename_all = "camelCase")]
+#[schema(rename_all = "camelCase", example = json!({
+    "shop": "sh_5b1f0c2e7d3a4f6b8c9d0e1f2a3b4c5d",
+    "type": "order.cancelled",
+    "data": {"order": {"id": "ord_1001", "orderNumber": "1001"}},
+    "id": "evt_order-1001-cancelled",
+    "createdAt": "2026-05-27T13:45:00.000Z"}))]
 pub(crate) struct EventRequest {
     /// The shop it happened in.
     #[schema(example = "sh_5b1f0c2e7d3a4f6b8c9d0e1f2a3b4c5d")]
@@ -113,7 +118,7 @@ pub(crate) struct EventRequest {
     #[schema(rename = "type", example = "order.cancelled")]
     kind: String,
     /// What happened: an object by the type's schema, at most 262,144 bytes.
-    #[schema(value_type = Object, example = json!({"order": {"id": "ord_1001", "orderNumber": "1001"}}))]
+    #[schema(value_type = Object)]
     data: serde_json::Value,
     /// Your own id, unique per shop: publishing it again with the same type and data sends nothing twice.
     #[schema(pattern = "^evt_[A-Za-z0-9_-]{1,64}$", example = "evt_order-1001-cancelled", nullable = false)]

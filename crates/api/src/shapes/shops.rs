@@ -19,7 +19,7 @@ pub(crate) struct ShopShape {
     #[schema(value_type = String, example = "acme")]
     subdomain: Subdomain,
     /// What people call it.
-    #[schema(value_type = Option<String>, example = "Acme Ltd")]
+    #[schema(value_type = Option<String>, example = "Acme Ltd", required = true)]
     name: Option<Name>,
     /// Whether `http://` endpoints are allowed.
     dev: bool,
@@ -44,7 +44,7 @@ pub(crate) struct KeyShape {
     #[schema(value_type = String, example = "key_019715a2f0e07f77c1d2e3f405060718")]
     id: KeyId,
     /// What people call it.
-    #[schema(value_type = Option<String>, example = "ERP")]
+    #[schema(value_type = Option<String>, example = "ERP", required = true)]
     name: Option<Name>,
     /// The first characters of the key, for triage.
     #[schema(example = "sk_live_5b1f0c")]
@@ -56,7 +56,7 @@ pub(crate) struct KeyShape {
     #[schema(value_type = String, format = DateTime, example = "2026-05-20T10:00:00.000Z")]
     created_at: Timestamp,
     /// When it was last used, to the minute; null before the first use.
-    #[schema(value_type = Option<String>, format = DateTime, example = json!(null))]
+    #[schema(value_type = Option<String>, format = DateTime, example = json!(null), required = true)]
     last_used_at: Option<Timestamp>,
 }
 
@@ -82,7 +82,7 @@ pub(crate) struct NewKeyShape {
     #[schema(value_type = String, example = "key_019715a2f0e07f77c1d2e3f405060718")]
     id: KeyId,
     /// What people call it.
-    #[schema(value_type = Option<String>, example = "ERP")]
+    #[schema(value_type = Option<String>, example = "ERP", required = true)]
     name: Option<Name>,
     /// The first characters of the key, for triage.
     #[schema(example = "sk_live_5b1f0c")]

@@ -14,7 +14,7 @@ pub(crate) struct WebhookShape {
     #[schema(value_type = String, example = "wh_019715a2f0e07c3c8d1f5b2a90c4e617")]
     id: WebhookId,
     /// What people call it.
-    #[schema(value_type = Option<String>, example = "Shipping integration")]
+    #[schema(value_type = Option<String>, example = "Shipping integration", required = true)]
     name: Option<Name>,
     /// Where events go, as it was sent.
     #[schema(example = "https://erp.example.com/sellvik-events")]
@@ -28,7 +28,8 @@ pub(crate) struct WebhookShape {
     #[schema(example = 0)]
     failure_count: u32,
     /// When the last attempt ended; null before the first.
-    #[schema(value_type = Option<String>, format = DateTime, example = "2026-05-27T13:45:00.000Z")]
+    #[schema(value_type = Option<String>, format = DateTime, required = true,
+        example = "2026-05-27T13:45:00.000Z")]
     last_delivery_at: Option<Timestamp>,
     /// When it was registered.
     #[schema(value_type = String, format = DateTime, example = "2026-05-20T10:00:00.000Z")]
@@ -59,7 +60,7 @@ pub(crate) struct CreatedShape {
     #[schema(value_type = String, example = "wh_019715a2f0e07c3c8d1f5b2a90c4e617")]
     id: WebhookId,
     /// What people call it.
-    #[schema(value_type = Option<String>, example = "Shipping integration")]
+    #[schema(value_type = Option<String>, example = "Shipping integration", required = true)]
     name: Option<Name>,
     /// Where events go, as it was sent.
     #[schema(example = "https://erp.example.com/sellvik-events")]
@@ -112,7 +113,13 @@ impl From<Rotated> for RotatedShape {
 
 /// An event type of the catalogue.
 #[derive(Serialize, ToSchema)]
-#[schema(title = "EventType")]
+#[schema(title = "EventType", example = json!({
+    "name": "order.cancelled",
+    "description": "An order was cancelled by the merchant or the customer.",
+    "family": "Orders",
+    "schema": {"type": "object", "properties": {
+        "order": {"type": "object", "description": "The order as it stands after this event."}}},
+    "example": {"order": {"id": "ord_1001", "orderNumber": "1001"}}}))]
 pub(crate) struct EventTypeShape {
     /// Its name.
     #[schema(example = "order.created")]

@@ -1,1 +1,116 @@
-//! durability
+//! The real binary in processes of its own: what survives a crash, a stop and an operator's mistakes.
+
+use std::path::Path;
+use std::process::Command;
+
+use sellvik_testkit::Client;
+use serde_json::{Value, json};
+
+use crate::program::Program;
+
+mod commands;
+mod crashes;
+mod dev;
+mod keys;
+mod logs;
+mod stops;
+
+const EVENTS: &str = "/api/v1/platform/events";
+
+/// The real binary, with nothing of the tests' own environment.
+fn sellvik(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sellvik"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SELLVIK_")) {
+        command.env_remove(name);
+    }
+    command.args(arguments);
+    command
+}
+
+/// `sellvik serve` on a port of its own, with its ledger in this folder.
+fn serve(folder: &Path, flags: &[&str]) -> Command {
+    let mut command = sellvik(&["serve", "--listen", "127.0.0.1:0", "--database-url"]);
+    command.arg(format!("sqlite://{}", folder.join("sellvik.db").display())).args(flags);
+    command
+}
+
+/// A running process of the service.
+struct Node {
+    program: Program,
+    /// Where it listens.
+    address: String,
+    /// Calls with the platform key.
+    platform: Client,
+    /// The platform key.
+    key: String,
+}
+
+impl Node {
+    /// Starts one with its ledger and its keys in this folder; loopback endpoints are allowed.
+    async fn start(folder: &Path, flags: &[&str]) -> Self {
+        let allow = ["--endpoint-allow", "127.0.0.0/8"];
+        Self::run(folder, &mut serve(folder, &[&allow, flags].concat())).await
+    }
+
+    /// As [`Node::start`], with this command.
+    async fn run(folder: &Path, command: &mut Command) -> Self {
+        let program = Program::start(command);
+        let listening = |line: &str| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            (line["message"] == "listening").then(|| line["address"].as_str().unwrap().to_owned())
+        };
+        let address = program.err.first("the line that says where it listens", listening).await;
+        let key = std::fs::read_to_string(folder.join("platform.key")).unwrap().trim().to_owned();
+        let platform = Client::new(&address).with_bearer(&key);
+        Self { program, address, platform, key }
+    }
+
+    /// A client of this process with an admin key.
+    fn admin(&self, shop: &Shop) -> Client {
+        Client::new(&self.address).with_bearer(&shop.key)
+    }
+
+    /// Makes a dev shop with a key.
+    async fn shop(&self) -> Shop {
+        let shop = json!({"subdomain": "acme", "dev": true});
+        let id = self.platform.post("/api/v1/platform/shops", &shop).await.expect(201)["id"].clone();
+        let path = format!("/api/v1/platform/shops/{}/keys", id.as_str().unwrap());
+        let scopes = json!({"scopes": ["webhooks:read", "webhooks:write"]});
+        let key = self.platform.post(&path, &scopes).await.expect(201)["key"].clone();
+        Shop { id: id.as_str().unwrap().to_owned(), key: key.as_str().unwrap().to_owned() }
+    }
+
+    /// Registers a webhook; its object.
+    async fn webhook(&self, shop: &Shop, url: &str) -> Value {
+        let body = json!({"url": url, "events": ["order.cancelled"]});
+        self.admin(shop).post("/api/v1/admin/webhooks", &body).await.expect(201)
+    }
+
+    /// Publishes an event of this id; the answer.
+    async fn publish(&self, shop: &Shop, id: &str) -> Value {
+        self.platform.post(EVENTS, &event(shop, id)).await.expect(202)
+    }
+
+    /// Every delivery of a webhook.
+    async fn deliveries(&self, shop: &Shop, webhook: &Value) -> Vec<Value> {
+        let path = format!("/api/v1/admin/webhooks/{}/deliveries", webhook["id"].as_str().unwrap());
+        let (admin, mut all, mut cursor) = (self.admin(shop), Vec::new(), String::new());
+        loop {
+            let page = admin.get(&format!("{path}?limit=100&cursor={cursor}")).await.expect(200);
+            all.extend(page["items"].as_array().unwrap().iter().cloned());
+            let Some(next) = page["nextCursor"].as_str() else { return all };
+            next.clone_into(&mut cursor);
+        }
+    }
+}
+
+/// A shop, whichever process serves it.
+#[derive(Clone)]
+struct Shop {
+    id: String,
+    key: String,
+}
+
+fn event(shop: &Shop, id: &str) -> Value {
+    json!({"shop": shop.id, "type": "order.cancelled", "id": id, "data": {"order": {"id": "ord_1"}}})
+}

@@ -6,7 +6,7 @@ use clap::Parser;
 use sellvik::{ServeArgs, Service, Settings};
 use sellvik_clock::World;
 use sellvik_domain::Timestamp;
-use sellvik_testkit::{Client, ManualClock};
+use sellvik_testkit::{Client, ManualClock, Receiver, Reply};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -23,6 +23,7 @@ pub struct Server {
     pub anonymous: Client,
     /// Calls with the platform key.
     pub platform: Client,
+    world: World,
     service: Option<Service>,
     flags: Vec<String>,
     folder: TempDir,
@@ -42,6 +43,12 @@ impl Server {
 
     /// As [`Server::start`], with more flags of `sellvik serve`.
     pub async fn start_with(flags: &[&str]) -> Self {
+        let clock = ManualClock::starting_at(Timestamp::parse(START).unwrap());
+        let world = World::with_clock(std::sync::Arc::new(clock.clone()));
+        Self::start_in(clock, world, flags).await
+    }
+
+    async fn start_in(clock: ManualClock, world: World, flags: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
         let database = format!("sqlite://{}", folder.path().join("sellvik.db").display());
         let mut all: Vec<String> =
@@ -50,10 +57,10 @@ impl Server {
             all.extend(["--endpoint-allow", "127.0.0.0/8,::1"].map(str::to_owned));
         }
         all.extend(flags.iter().map(|flag| (*flag).to_owned()));
-        let clock = ManualClock::starting_at(Timestamp::parse(START).unwrap());
         let nowhere = Client::new("http://127.0.0.1:1");
+        let anonymous = nowhere.clone();
         let mut server =
-            Self { clock, anonymous: nowhere.clone(), platform: nowhere, service: None, flags: all, folder };
+            Self { clock, anonymous, platform: nowhere, world, service: None, flags: all, folder };
         server.run().await;
         server
     }
@@ -61,8 +68,7 @@ impl Server {
     async fn run(&mut self) {
         let flags = Flags::try_parse_from(&self.flags).unwrap();
         let settings = Settings::resolve(&flags.args).unwrap();
-        let world = World::with_clock(std::sync::Arc::new(self.clock.clone()));
-        let service = Service::start(settings, world).await.unwrap();
+        let service = Service::start(settings, self.world.clone()).await.unwrap();
         self.anonymous = Client::new(&format!("http://{}", service.address()));
         self.platform = self.anonymous.with_bearer(service.platform_key());
         self.service = Some(service);
@@ -94,7 +100,7 @@ impl Server {
 
     /// The clock's time.
     pub fn now(&self) -> Timestamp {
-        sellvik_clock::Clock::now(&self.clock)
+        self.world.now()
     }
 
     /// A dev shop, so that plain http receivers may be registered.
@@ -227,4 +233,91 @@ pub async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Result<T, Value>) 
 /// A moment in an answer.
 pub fn moment(value: &Value) -> Timestamp {
     value.as_str().and_then(Timestamp::parse).unwrap_or_else(|| panic!("not a moment: {value}"))
+}
+
+/// A server, a dev shop and one webhook for `order.cancelled` at a receiver's `/hook`.
+pub struct Scene {
+    pub server: Server,
+    pub receiver: Receiver,
+    pub shop: Shop,
+    pub webhook: Webhook,
+}
+
+impl Scene {
+    /// The receiver answers at `/hook` by this script.
+    pub async fn with(replies: impl IntoIterator<Item = Reply>) -> Self {
+        Self::with_flags(&[], replies).await
+    }
+
+    /// As [`Scene::with`], with more flags of `sellvik serve`.
+    pub async fn with_flags(flags: &[&str], replies: impl IntoIterator<Item = Reply>) -> Self {
+        let (server, receiver) = (Server::start_with(flags).await, Receiver::start().await);
+        receiver.script("/hook", replies);
+        let shop = server.shop().await;
+        let webhook = shop.webhook(&receiver.url("/hook"), &["order.cancelled"]).await;
+        Self { server, receiver, shop, webhook }
+    }
+
+    /// Publishes an event and waits for the end of its first attempt; the delivery.
+    pub async fn first_attempt(&self) -> Value {
+        let id = self.shop.publish("order.cancelled").await;
+        let ended = |delivery: &Value| delivery["eventId"] == id && delivery["attempts"] == 1;
+        self.shop.newest(&self.webhook, "the first attempt", ended).await
+    }
+
+    /// Moves the clock to the delivery's next attempt and waits for that attempt's end; the delivery.
+    pub async fn next_attempt(&self, delivery: &Value) -> Value {
+        self.server.advance_to(&delivery["nextAttemptAt"]);
+        self.shop.attempted(&self.webhook, delivery["attempts"].as_u64().unwrap() + 1).await
+    }
+
+    /// Makes deliveries to a bystander, one after another: what was about to happen has happened then.
+    pub async fn others_go_on(&self) {
+        let bystander = self.receiver.received_at("/bystander").len();
+        if bystander == 0 {
+            self.shop.webhook(&self.receiver.url("/bystander"), &["customer.updated"]).await;
+        }
+        for more in 1..=5 {
+            self.shop.publish("customer.updated").await;
+            self.receiver.wait_for("/bystander", bystander + more).await;
+        }
+    }
+
+    /// How many requests came to `/hook`.
+    pub fn requests(&self) -> usize {
+        self.receiver.received_at("/hook").len()
+    }
+}
+
+impl Server {
+    /// Moves the clock on to a moment of an answer, if that is still to come.
+    pub fn advance_to(&self, value: &Value) {
+        self.advance(moment(value).since(self.now()));
+    }
+
+    /// Milliseconds from now to a moment of an answer.
+    pub fn ms_until(&self, value: &Value) -> i64 {
+        moment(value).as_millis() - self.now().as_millis()
+    }
+}
+
+/// Fails unless the answer has these members; it may have more.
+#[track_caller]
+pub fn assert_shows(answer: &Value, expected: &Value) {
+    for (name, value) in expected.as_object().unwrap() {
+        assert_eq!(&answer[name], value, "{name} in {answer:#}");
+    }
+}
+
+impl Server {
+    /// As [`Server::start`], with the operating system's clock: for receivers that have one of their own.
+    pub async fn start_real_time() -> Self {
+        let world = World::system();
+        Self::start_in(ManualClock::starting_at(world.now()), world, &[]).await
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.service.as_ref().unwrap().address())
+    }
 }

@@ -3,19 +3,39 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod harness;
+mod program;
 
+mod addresses;
+mod catalogue;
 mod chain;
+mod checks;
 mod clients;
 mod conventions;
+mod deleting;
 mod delivering;
+mod described;
+mod dns;
 mod durability;
+mod failed_notices;
+mod failures;
+mod fanning;
 mod holding;
+mod hostile;
 mod listing;
 mod managing;
+mod manners;
+mod names;
 mod openapi;
 mod outcomes;
 mod platform;
 mod publishing;
 mod redelivering;
+mod redirecting;
 mod rotating;
+mod tenancy;
+mod test_events;
 mod throttling;
+mod urls;
+mod walking;
+mod windows;
+mod raw_requests;
