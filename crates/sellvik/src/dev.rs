@@ -59,7 +59,7 @@ Paste these into another terminal:
 
   curl -s $SELLVIK/api/v1/admin/webhooks -H "Authorization: Bearer $SELLVIK_ADMIN_KEY" \
     -H 'Content-Type: application/json' \
-    -d "{{\"name\": \"First\", \"url\": \"$SELLVIK/dev/receiver?try=$RANDOM\", \"events\": [\"order.cancelled\"]}}"
+    -d "{{\"name\": \"First\", \"url\": \"$SELLVIK/dev/receiver?try=$RANDOM$RANDOM\", \"events\": [\"order.cancelled\"]}}"
 
 2. Publish an event, as the platform would:
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
 
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
@@ -10,32 +11,38 @@ const TYPE_A: u16 = 1;
 const TYPE_AAAA: u16 = 28;
 const NO_SUCH_NAME: u8 = 3;
 
+type Table = HashMap<String, Vec<IpAddr>>;
+
 /// Answers until it is dropped. Names it does not know do not exist; names with no addresses are met
 /// with silence.
 pub struct Dns {
     pub address: SocketAddr,
+    table: Arc<Mutex<Table>>,
     answering: JoinHandle<()>,
 }
 
 impl Dns {
     pub async fn start(table: &[(&str, &[&str])]) -> Self {
-        let table: HashMap<String, Vec<IpAddr>> = table
-            .iter()
-            .map(|(name, addresses)| {
-                ((*name).to_owned(), addresses.iter().map(|address| address.parse().unwrap()).collect())
-            })
-            .collect();
+        let known = table.iter().map(|(name, addresses)| row(name, addresses)).collect();
+        let table = Arc::new(Mutex::new(known));
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
+        let shared = table.clone();
         let answering = tokio::spawn(async move {
             let mut packet = [0; 1500];
             while let Ok((length, from)) = socket.recv_from(&mut packet).await {
-                if let Some(answer) = answer(&packet[..length], &table) {
+                let reply = answer(&packet[..length], &shared.lock().unwrap());
+                if let Some(answer) = reply {
                     let _ = socket.send_to(&answer, from).await;
                 }
             }
         });
-        Self { address, answering }
+        Self { address, table, answering }
+    }
+
+    /// From now on this name has these addresses.
+    pub fn set(&self, name: &str, addresses: &[&str]) {
+        self.table.lock().unwrap().extend([row(name, addresses)]);
     }
 }
 
@@ -45,8 +52,12 @@ impl Drop for Dns {
     }
 }
 
+fn row(name: &str, addresses: &[&str]) -> (String, Vec<IpAddr>) {
+    (name.to_owned(), addresses.iter().map(|address| address.parse().unwrap()).collect())
+}
+
 /// The question repeated, and answers with a time to live of zero (RFC 1035 §4).
-fn answer(packet: &[u8], table: &HashMap<String, Vec<IpAddr>>) -> Option<Vec<u8>> {
+fn answer(packet: &[u8], table: &Table) -> Option<Vec<u8>> {
     let (mut at, mut labels) = (12, Vec::new());
     while packet[at] != 0 {
         let end = at + 1 + usize::from(packet[at]);

@@ -1,7 +1,7 @@
 //! Attempts without an answer that counts: each a failure of the whole chain, in plain words
 //! (CONTRACT §5).
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::UdpSocket;
 use std::time::Duration;
 
 use sellvik_testkit::{Receiver, Reply, TestCa, TestTls};
@@ -10,8 +10,8 @@ use tempfile::NamedTempFile;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
+use crate::dns::Dns;
 use crate::harness::{Scene, Server, Shop, Webhook, assert_shows};
-use crate::names::Names;
 
 /// A port of loopback on which nothing listens.
 async fn closed_port() -> u16 {
@@ -187,20 +187,20 @@ async fn a_handshake_that_stalls() {
 
 #[tokio::test]
 async fn a_name_that_turns_to_a_refused_address_is_refused_at_the_attempt() {
-    let (names, receiver) = (Names::start().await, Receiver::start().await);
+    let (names, receiver) = (Dns::start(&[]).await, Receiver::start().await);
     let dns = names.address.to_string();
     let server = Server::start_with(&["--endpoint-dns", &dns]).await;
     let shop = server.shop().await;
     let url = format!("http://hook.example:{}/hook", receiver.addr().port());
     // It does not resolve at registration, and one of its addresses is refused at the attempt.
     let webhook = shop.webhook(&url, &["order.cancelled"]).await;
-    names.set(&[Ipv4Addr::LOCALHOST, Ipv4Addr::new(10, 0, 0, 1)]);
+    names.set("hook.example", &["127.0.0.1", "10.0.0.1"]);
     let first = failed(&server, &shop, &webhook).await;
     let words = "the address is not allowed: hook.example resolves to an address that is not public";
     assert_eq!(first["lastError"], words);
     assert_eq!(receiver.connections(), 0);
     // DNS may change: the next attempt looks anew.
-    names.set(&[Ipv4Addr::LOCALHOST]);
+    names.set("hook.example", &["127.0.0.1"]);
     server.advance_to(&first["nextAttemptAt"]);
     assert_shows(&shop.attempted(&webhook, 2).await, &json!({"status": "succeeded", "lastError": null}));
     let detail = shop.delivery(&webhook, first["id"].as_str().unwrap()).await;

@@ -24,7 +24,6 @@ mod hostile;
 mod listing;
 mod managing;
 mod manners;
-mod names;
 mod openapi;
 mod outcomes;
 mod platform;
