@@ -36,6 +36,7 @@ pub struct Service {
     stop: CancellationToken,
     listening: JoinHandle<()>,
     dispatch: Arc<Dispatch>,
+    store: Arc<dyn Store>,
 }
 
 impl Service {
@@ -88,7 +89,7 @@ impl Service {
         if settings.dev {
             let shop = dev::Shop::open(&actions, platform_key.reveal()).await?;
             welcome = Some(shop.welcome(address, platform_key.reveal()));
-            routes = crate::dev_receiver::routes(store, shop.id(), world).fallback_service(routes);
+            routes = crate::dev_receiver::routes(store.clone(), shop.id(), world).fallback_service(routes);
         }
         // Paths are matched before a router's own layers run, so the short form needs a router around.
         let routes =
@@ -96,7 +97,7 @@ impl Service {
         let stop = CancellationToken::new();
         let listening = tokio::spawn(listener::serve(listener, routes, stop.clone(), grace));
         tracing::info!(address = %address, "listening");
-        Ok(Self { address, platform_key, welcome, stop, listening, dispatch })
+        Ok(Self { address, platform_key, welcome, stop, listening, dispatch, store })
     }
 
     /// Where it listens.
@@ -119,6 +120,7 @@ impl Service {
         self.stop.cancel();
         // Side by side: what the last requests publish waits in the ledger for the next start.
         let (_, ()) = tokio::join!(self.listening, self.dispatch.shutdown());
+        self.store.close().await;
     }
 }
 

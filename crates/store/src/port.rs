@@ -39,6 +39,10 @@ pub trait Store: Send + Sync {
     /// Who is told of commits. Until this is called, published deliveries wait in the ledger.
     fn attach(&self, intake: Arc<dyn Intake>);
 
+    /// Ends the ledger: what is queued is written, everything asked later is refused, and the data is free
+    /// for another process when this returns, whoever still holds a handle.
+    async fn close(&self);
+
     /// Whether the ledger can be read, and the last write succeeded.
     async fn ping(&self) -> Result<()>;
 

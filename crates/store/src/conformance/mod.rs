@@ -30,6 +30,7 @@ macro_rules! suite {
         $crate::conformance::suite! { @rules $open
             shops {
                 an_open_ledger_answers;
+                a_closed_ledger_keeps_what_it_took_and_takes_no_more;
                 a_shop_survives_as_it_was_written;
                 a_subdomain_is_one_shops;
                 an_update_cannot_take_anothers_subdomain;

@@ -21,6 +21,19 @@ pub(crate) async fn a_shop_survives_as_it_was_written(ledger: &mut Ledger) {
     assert_eq!(ledger.shop_get(ShopId::new([9; 16])).await.unwrap(), None);
 }
 
+pub(crate) async fn a_closed_ledger_keeps_what_it_took_and_takes_no_more(ledger: &mut Ledger) {
+    let shop = ledger.new_shop("acme");
+    ledger.shop_create(shop.clone()).await.unwrap();
+    // Somebody still holds a handle: the ledger can be opened again all the same.
+    let old = ledger.handle();
+    old.close().await;
+    old.close().await;
+    assert!(matches!(old.shop_create(ledger.new_shop("late")).await, Err(StoreError::Unavailable(_))));
+    ledger.reopen().await;
+    assert_eq!(ledger.shop_get(shop.id).await.unwrap(), Some(shop));
+    ledger.shop("next").await;
+}
+
 pub(crate) async fn a_subdomain_is_one_shops(ledger: &Ledger) {
     ledger.shop("acme").await;
     let second = ledger.new_shop("acme");

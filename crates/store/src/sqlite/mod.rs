@@ -26,6 +26,7 @@ use std::sync::atomic::AtomicI64;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use sellvik_domain::{
     AdminKey, Delivery, DeliveryId, DeliveryStatus, DropReason, Endpoint, JobId, KeyId, Lane, Name, Patch,
     Shop, ShopId, Subdomain, Timestamp, Webhook, WebhookId, WebhookPatch, WebhookSecret,
@@ -59,7 +60,7 @@ struct Shared {
     /// How far the retention walk over events has come.
     purge_position: AtomicI64,
     /// Held for as long as the ledger is open: two processes must not share a data folder.
-    _lock: std::fs::File,
+    lock: Mutex<Option<std::fs::File>>,
 }
 
 impl Shared {
@@ -78,6 +79,11 @@ impl Shared {
 impl Store for SqliteStore {
     fn attach(&self, intake: Arc<dyn Intake>) {
         self.writer.attach(intake);
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+        self.shared.lock.lock().take();
     }
 
     async fn ping(&self) -> Result<()> {

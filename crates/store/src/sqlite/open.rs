@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension as _};
 use sellvik_clock::World;
 
@@ -64,7 +65,7 @@ impl SqliteStore {
             lease: settings.lease,
             started: Instant::now(),
             purge_position: AtomicI64::new(0),
-            _lock: lock,
+            lock: Mutex::new(Some(lock)),
         });
         let writer = Writer::start(db, shared.clone())
             .map_err(|source| OpenError::Io { path: path.clone(), source })?;

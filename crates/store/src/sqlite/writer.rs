@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
 
+use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -17,9 +19,9 @@ const QUEUE_JOBS_MAX: usize = 4096;
 const BATCH_JOBS_MAX: usize = 512;
 
 pub(super) struct Writer {
-    /// None only while the thread is being ended.
-    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    /// None once the thread was told to end.
+    jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
     intake: Arc<OnceLock<Arc<dyn Intake>>>,
     healthy: Arc<AtomicBool>,
 }
@@ -78,7 +80,7 @@ impl Writer {
         };
         let thread =
             std::thread::Builder::new().name("sellvik-writer".into()).spawn(move || thread.run(queue))?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread), intake, healthy })
+        Ok(Self { jobs: Mutex::new(Some(jobs)), thread: Mutex::new(Some(thread)), intake, healthy })
     }
 
     pub(super) fn attach(&self, intake: Arc<dyn Intake>) {
@@ -100,17 +102,32 @@ impl Writer {
     ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
         let call = Box::new(Call { work, outcome: None, reply });
-        let stopped = || StoreError::unavailable("the writer has stopped");
-        self.jobs.as_ref().ok_or_else(stopped)?.send(call).await.map_err(|_| stopped())?;
+        let stopped = || StoreError::unavailable("the ledger was closed");
+        let jobs = self.jobs.lock().clone().ok_or_else(stopped)?;
+        jobs.send(call).await.map_err(|_| stopped())?;
+        drop(jobs);
         answer.await.map_err(StoreError::unavailable)?
     }
 }
 
+impl Writer {
+    /// Takes no more, and returns once what was queued is written and the thread has ended.
+    pub(super) async fn close(&self) {
+        if let Some(thread) = self.end() {
+            let _ = tokio::task::spawn_blocking(|| thread.join()).await;
+        }
+    }
+
+    fn end(&self) -> Option<JoinHandle<()>> {
+        self.jobs.lock().take();
+        self.thread.lock().take()
+    }
+}
+
 impl Drop for Writer {
-    /// Lets the thread finish what is queued, so that the data folder is free when this returns.
+    /// As [`Writer::close`], so that the data folder is free when this returns.
     fn drop(&mut self) {
-        self.jobs = None;
-        if let Some(thread) = self.thread.take() {
+        if let Some(thread) = self.end() {
             let _ = thread.join();
         }
     }
