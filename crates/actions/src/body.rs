@@ -183,9 +183,16 @@ impl<'a> Body<'a> {
     }
 }
 
-/// A caller's word inside a message: short, so that an answer does not echo what was sent at length.
+/// A caller's word inside a message: short, so that an answer does not echo what was sent at length, and
+/// left out if it may be a key or a secret put in the wrong place.
 pub(crate) fn quoted(text: &str) -> String {
     const CHARS_MAX: usize = 80;
+    /// Fewer than any key or secret has in a row, more than a word of a name.
+    const RUN_MAX: usize = 31;
+    let of_a_key = |c: char| c.is_ascii_alphanumeric() || "+/=_-".contains(c);
+    if text.split(|c| !of_a_key(c)).any(|run| run.len() > RUN_MAX) {
+        return "\"…\"".to_owned();
+    }
     let mut cut: String = text.chars().take(CHARS_MAX).collect();
     if cut.len() < text.len() {
         cut.push('…');
@@ -196,6 +203,16 @@ pub(crate) fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_that_may_be_a_key_is_not_quoted() {
+        assert_eq!(quoted("order.creatd"), "\"order.creatd\"");
+        assert_eq!(quoted("webhooks:reed"), "\"webhooks:reed\"");
+        let random = "q7+2".repeat(10);
+        for key in [format!("whsec_{random}="), format!("see sk_live_0a1b2c_{random}."), random] {
+            assert_eq!(quoted(&key), "\"…\"");
+        }
+    }
 
     fn issues(bytes: &[u8]) -> Vec<Issue> {
         match Body::parse(bytes) {

@@ -50,6 +50,8 @@ async fn every_world<F: Future<Output = Result<(), StoreError>> + Send>(
         let next = courier.world.now().after(pause);
         tokio::select! {
             () = courier.world.sleep_until(next) => {}
+            // Should the clock be set back meanwhile, `next` is far off: no pause is longer than it was meant.
+            () = tokio::time::sleep(pause) => {}
             () = courier.stop.cancelled() => {}
         }
     }

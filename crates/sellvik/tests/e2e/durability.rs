@@ -15,7 +15,7 @@ mod keys;
 mod logs;
 mod stops;
 
-const EVENTS: &str = "/api/v1/platform/events";
+pub(super) const EVENTS: &str = "/api/v1/platform/events";
 
 /// The real binary, with nothing of the tests' own environment.
 fn sellvik(arguments: &[&str]) -> Command {
@@ -28,32 +28,32 @@ fn sellvik(arguments: &[&str]) -> Command {
 }
 
 /// `sellvik serve` on a port of its own, with its ledger in this folder.
-fn serve(folder: &Path, flags: &[&str]) -> Command {
+pub(super) fn serve(folder: &Path, flags: &[&str]) -> Command {
     let mut command = sellvik(&["serve", "--listen", "127.0.0.1:0", "--database-url"]);
     command.arg(format!("sqlite://{}", folder.join("sellvik.db").display())).args(flags);
     command
 }
 
 /// A running process of the service.
-struct Node {
-    program: Program,
+pub(super) struct Node {
+    pub(super) program: Program,
     /// Where it listens.
     address: String,
     /// Calls with the platform key.
-    platform: Client,
+    pub(super) platform: Client,
     /// The platform key.
     key: String,
 }
 
 impl Node {
     /// Starts one with its ledger and its keys in this folder; loopback endpoints are allowed.
-    async fn start(folder: &Path, flags: &[&str]) -> Self {
+    pub(super) async fn start(folder: &Path, flags: &[&str]) -> Self {
         let allow = ["--endpoint-allow", "127.0.0.0/8"];
         Self::run(folder, &mut serve(folder, &[&allow, flags].concat())).await
     }
 
     /// As [`Node::start`], with this command.
-    async fn run(folder: &Path, command: &mut Command) -> Self {
+    pub(super) async fn run(folder: &Path, command: &mut Command) -> Self {
         let program = Program::start(command);
         let listening = |line: &str| {
             let line: Value = serde_json::from_str(line).ok()?;
@@ -66,12 +66,12 @@ impl Node {
     }
 
     /// A client of this process with an admin key.
-    fn admin(&self, shop: &Shop) -> Client {
+    pub(super) fn admin(&self, shop: &Shop) -> Client {
         Client::new(&self.address).with_bearer(&shop.key)
     }
 
     /// Makes a dev shop with a key.
-    async fn shop(&self) -> Shop {
+    pub(super) async fn shop(&self) -> Shop {
         let shop = json!({"subdomain": "acme", "dev": true});
         let id = self.platform.post("/api/v1/platform/shops", &shop).await.expect(201)["id"].clone();
         let path = format!("/api/v1/platform/shops/{}/keys", id.as_str().unwrap());
@@ -81,18 +81,18 @@ impl Node {
     }
 
     /// Registers a webhook; its object.
-    async fn webhook(&self, shop: &Shop, url: &str) -> Value {
+    pub(super) async fn webhook(&self, shop: &Shop, url: &str) -> Value {
         let body = json!({"url": url, "events": ["order.cancelled"]});
         self.admin(shop).post("/api/v1/admin/webhooks", &body).await.expect(201)
     }
 
     /// Publishes an event of this id; the answer.
-    async fn publish(&self, shop: &Shop, id: &str) -> Value {
+    pub(super) async fn publish(&self, shop: &Shop, id: &str) -> Value {
         self.platform.post(EVENTS, &event(shop, id)).await.expect(202)
     }
 
     /// Every delivery of a webhook.
-    async fn deliveries(&self, shop: &Shop, webhook: &Value) -> Vec<Value> {
+    pub(super) async fn deliveries(&self, shop: &Shop, webhook: &Value) -> Vec<Value> {
         let path = format!("/api/v1/admin/webhooks/{}/deliveries", webhook["id"].as_str().unwrap());
         let (admin, mut all, mut cursor) = (self.admin(shop), Vec::new(), String::new());
         loop {
@@ -106,11 +106,11 @@ impl Node {
 
 /// A shop, whichever process serves it.
 #[derive(Clone)]
-struct Shop {
-    id: String,
+pub(super) struct Shop {
+    pub(super) id: String,
     key: String,
 }
 
-fn event(shop: &Shop, id: &str) -> Value {
+pub(super) fn event(shop: &Shop, id: &str) -> Value {
     json!({"shop": shop.id, "type": "order.cancelled", "id": id, "data": {"order": {"id": "ord_1"}}})
 }

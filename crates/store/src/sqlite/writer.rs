@@ -151,13 +151,22 @@ impl Thread {
             {
                 jobs.push(next);
             }
-            if self.commit(&mut jobs).is_ok() {
-                answer_all(jobs.drain(..), &Ok(()));
-                continue;
+            match self.commit(&mut jobs) {
+                Ok(()) => {
+                    answer_all(jobs.drain(..), &Ok(()));
+                    continue;
+                }
+                // No write of theirs was at fault: one by one they would only wait in vain again.
+                Err(Failed::ToBegin(error)) => {
+                    tracing::error!(error = %super::batch::chain(&error), "no write could begin");
+                    answer_all(jobs.drain(..), &Err(Arc::new(error)));
+                    continue;
+                }
+                Err(Failed::Inside(_)) => {}
             }
             for job in jobs.drain(..) {
                 let mut alone = vec![job];
-                let outcome = self.commit(&mut alone).map_err(Arc::new);
+                let outcome = self.commit(&mut alone).map_err(|failed| Arc::new(StoreError::from(failed)));
                 if let Err(error) = &outcome {
                     tracing::error!(error = %super::batch::chain(&**error), "write failed");
                 }
@@ -167,20 +176,42 @@ impl Thread {
     }
 
     /// One transaction; on success everything it promised to others is said before anyone is answered.
-    fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> std::result::Result<(), StoreError> {
+    fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> std::result::Result<(), Failed> {
         let intake = self.intake.get().cloned();
+        let recovering = !self.healthy.load(Ordering::Relaxed);
         let mut batch = Batch::new(&self.db, &self.shared, &mut self.caches, intake);
-        let done = batch.begin().and_then(|()| {
-            for job in jobs.iter_mut() {
-                job.run(&mut batch)?;
-            }
-            batch.commit()
+        let done = batch.begin().map_err(Failed::ToBegin).and_then(|()| {
+            let mut run = || {
+                for job in jobs.iter_mut() {
+                    job.run(&mut batch)?;
+                }
+                if recovering {
+                    batch.write_something()?;
+                }
+                batch.commit()
+            };
+            run().map_err(Failed::Inside)
         });
         if done.is_err() {
             batch.roll_back();
         }
         self.healthy.store(done.is_ok(), Ordering::Relaxed);
         done
+    }
+}
+
+/// Where a transaction failed.
+enum Failed {
+    /// Before any write was run.
+    ToBegin(StoreError),
+    /// In a write or in the commit.
+    Inside(StoreError),
+}
+
+impl From<Failed> for StoreError {
+    fn from(failed: Failed) -> Self {
+        let (Failed::ToBegin(error) | Failed::Inside(error)) = failed;
+        error
     }
 }
 
