@@ -19,21 +19,20 @@ const KEY_CHARS_MAX: usize = 256;
 /// How old `lastUsedAt` may grow before a use is written down (CONTRACT §4: at most once a minute).
 const TOUCH_EVERY: std::time::Duration = std::time::Duration::from_mins(1);
 
-/// Proof that a caller holds a living admin key.
+/// Proof that a caller may act for a shop: by a living admin key, or in a panel session.
 #[derive(Debug, Clone)]
 pub struct Admin {
     pub(crate) shop: Shop,
-    key: KeyId,
-    scopes: Scopes,
+    pub(crate) scopes: Scopes,
 }
 
 impl Admin {
-    /// The key's id, by which its calls are counted.
-    pub fn key(&self) -> KeyId {
-        self.key
+    /// The shop it acts for.
+    pub fn shop(&self) -> &Shop {
+        &self.shop
     }
 
-    /// Refuses a key without `scope`.
+    /// Refuses a caller without `scope`.
     pub fn require(&self, scope: Scope) -> Result<()> {
         if self.scopes.contains(scope) { Ok(()) } else { Err(ActionError::InsufficientScope(scope)) }
     }
@@ -46,6 +45,10 @@ impl Admin {
 /// Proof that a caller holds a platform key.
 #[derive(Debug, Clone, Copy)]
 pub struct Platform(());
+
+/// Proof that a caller may manage a shop's admin keys: the platform, or a panel session with `keys`.
+#[derive(Debug, Clone, Copy)]
+pub struct Keyring(pub(crate) ShopId);
 
 /// The platform's keys, by their hashes.
 #[derive(Clone)]
@@ -69,8 +72,8 @@ impl PlatformKeys {
 }
 
 impl Actions {
-    /// Whose admin key this is.
-    pub async fn admin(&self, bearer: &str) -> Result<Admin> {
+    /// Whose admin key this is, and the key's id, by which its calls are counted.
+    pub async fn admin(&self, bearer: &str) -> Result<(KeyId, Admin)> {
         if !bearer.starts_with(ADMIN_PREFIX) || bearer.len() > KEY_CHARS_MAX {
             return Err(ActionError::InvalidKey);
         }
@@ -81,7 +84,7 @@ impl Actions {
             let store = self.store.clone();
             tokio::spawn(async move { store.key_touch(key.id, now).await });
         }
-        Ok(Admin { shop, key: key.id, scopes: key.scopes })
+        Ok((key.id, Admin { shop, scopes: key.scopes }))
     }
 
     /// Whether this is a platform key.
@@ -112,7 +115,8 @@ impl Actions {
     }
 }
 
-fn hash(key: &str) -> [u8; 32] {
+/// What is kept of a key or a token.
+pub(crate) fn hash(key: &str) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(digest::digest(&digest::SHA256, key.as_bytes()).as_ref());
     out

@@ -8,7 +8,9 @@ mod access;
 mod body;
 mod deliveries;
 mod error;
+mod history;
 mod pages;
+mod panel;
 mod platform;
 mod publish;
 mod redeliver;
@@ -23,15 +25,16 @@ use sellvik_domain::CursorKey;
 use sellvik_egress::Egress;
 use sellvik_store::Store;
 
-pub use access::{Admin, Platform, PlatformKeys};
+pub use access::{Admin, Keyring, Platform, PlatformKeys};
 pub use deliveries::TestEvent;
 pub use error::ActionError;
 pub use pages::Page;
+pub use panel::{Merchant, NewSession, PanelLink, Token};
 pub use platform::NewKey;
 pub use publish::{Accepted, BATCH_EVENTS_MAX, BatchAnswer, EVENT_BODY_BYTES_MAX};
 pub use redeliver::Redelivery;
 pub use sellvik_catalog::EventType as CatalogEntry;
-pub use sellvik_store::{DeliveryDetail, Job};
+pub use sellvik_store::{DeliveryDetail, DeliverySearch, Job};
 pub use webhooks::{Created, Rotated};
 
 /// Everything an action needs.

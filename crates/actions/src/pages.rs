@@ -77,9 +77,13 @@ impl Actions {
     ) -> Page<T> {
         let more = items.len() > asked.limit as usize;
         items.truncate(asked.limit as usize);
-        let next_cursor =
-            items.last().filter(|_| more).map(|last| self.cursors.seal(&asked.list, &position(last)));
+        let next_cursor = items.last().filter(|_| more).map(|last| self.cursor(asked, &position(last)));
         Page { items, next_cursor }
+    }
+
+    /// The way on behind a position of the list that was asked for.
+    pub(crate) fn cursor(&self, asked: &Asked, position: &[u8]) -> String {
+        self.cursors.seal(&asked.list, position)
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use sellvik_domain::{AdminKey, KeyId, Patch, Scope, Scopes, Shop, ShopId, Subdomain};
 
-use crate::access::Platform;
+use crate::access::{Keyring, Platform};
 use crate::body::{Body, quoted};
 use crate::error::{ActionError, Result};
 use crate::{Actions, Page};
@@ -62,8 +62,13 @@ impl Actions {
         self.store.shop_update(id, subdomain, name).await?.ok_or(ActionError::NotFound)
     }
 
-    /// Mints an admin key for a shop.
-    pub async fn key_create(&self, _: Platform, shop: ShopId, bytes: &[u8]) -> Result<NewKey> {
+    /// The keys of a shop that the platform names.
+    pub async fn keyring(&self, platform: Platform, shop: &str) -> Result<Keyring> {
+        Ok(Keyring(self.shop_get(platform, shop).await?.id))
+    }
+
+    /// Mints an admin key.
+    pub async fn key_create(&self, Keyring(shop): Keyring, bytes: &[u8]) -> Result<NewKey> {
         let mut body = Body::parse(bytes)?;
         let name = body.name().apply(None);
         if !body.has("scopes") {
@@ -80,9 +85,8 @@ impl Actions {
         Ok(new)
     }
 
-    /// A shop's living keys, newest first.
-    pub async fn key_list(&self, platform: Platform, shop: &str, query: &str) -> Result<Page<AdminKey>> {
-        let shop = self.shop_get(platform, shop).await?.id;
+    /// The living keys, newest first.
+    pub async fn key_list(&self, Keyring(shop): Keyring, query: &str) -> Result<Page<AdminKey>> {
         let asked = self.asked(query, format!("keys/{shop}"), Vec::new())?;
         let after = asked.id().map(KeyId::from_bytes);
         let items = self.store.key_list(shop, after, asked.to_read()).await?;
@@ -90,8 +94,7 @@ impl Actions {
     }
 
     /// Ends an admin key.
-    pub async fn key_revoke(&self, platform: Platform, shop: &str, id: &str) -> Result<()> {
-        let shop = self.shop_get(platform, shop).await?.id;
+    pub async fn key_revoke(&self, Keyring(shop): Keyring, id: &str) -> Result<()> {
         let id = id.parse().map_err(|_| ActionError::NotFound)?;
         let revoked = self.store.key_revoke(shop, id, self.world.now()).await?;
         if revoked { Ok(()) } else { Err(ActionError::NotFound) }

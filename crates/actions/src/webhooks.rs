@@ -151,7 +151,12 @@ impl Actions {
 
     /// The rules for a URL that need the shop and DNS. True if it is plain http where it must not be
     /// and nothing else was wrong so far: that has a code of its own.
-    async fn check_url(&self, admin: &Admin, body: &mut Body<'_>, url: Option<&EndpointUrl>) -> bool {
+    pub(crate) async fn check_url(
+        &self,
+        admin: &Admin,
+        body: &mut Body<'_>,
+        url: Option<&EndpointUrl>,
+    ) -> bool {
         let Some(url) = url else { return false };
         if self.egress.vet(url).await == Vetting::Refused {
             body.reject(Issue::field("url", ADDRESS_REFUSED));

@@ -15,6 +15,8 @@ pub struct ApiParts {
     pub actions: Arc<Actions>,
     /// What the dispatcher says of itself.
     pub dispatch_is_alive: Health,
+    /// Scheme, host and port that browsers reach the service by; panel links start with it.
+    pub public_url: String,
 }
 
 /// What every handler has at hand.
@@ -23,4 +25,5 @@ pub(crate) struct App {
     pub(crate) actions: Arc<Actions>,
     pub(crate) throttle: Arc<Throttle>,
     pub(crate) dispatch_is_alive: Health,
+    pub(crate) public_url: Arc<str>,
 }

@@ -19,8 +19,8 @@ impl FromRequestParts<App> for AdminCaller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let admin = app.actions.admin(bearer(parts)?).await?;
-        match app.throttle.take(admin.key(), app.actions.now()) {
+        let (key, admin) = app.actions.admin(bearer(parts)?).await?;
+        match app.throttle.take(key, app.actions.now()) {
             Ok(()) => Ok(Self(admin)),
             Err(wait) => Err(Problem::rate_limited(wait, REQUESTS_MAX)),
         }

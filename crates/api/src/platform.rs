@@ -12,7 +12,7 @@ use crate::problem::{ErrorBody, Problem};
 use crate::request::{BATCH_BODY_BYTES_MAX, Id, Ids, LateBody, Query, SMALL_BODY_BYTES_MAX};
 use crate::shapes::{
     AcceptedShape, BatchRequest, BatchResult, BatchShape, EventRequest, KeyRequest, KeyShape, NewKeyShape,
-    PageShape, ShopPatchRequest, ShopRequest, ShopShape,
+    PageShape, PanelLinkRequest, PanelLinkShape, ShopPatchRequest, ShopRequest, ShopShape,
 };
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -140,9 +140,9 @@ pub(crate) async fn key_create(
     Id(id): Id,
     body: LateBody,
 ) -> Result<Response, Problem> {
-    let id = app.actions.shop_get(platform, &id).await?.id;
+    let keyring = app.actions.keyring(platform, &id).await?;
     let body = body.read(SMALL_BODY_BYTES_MAX).await?;
-    let key = app.actions.key_create(platform, id, &body).await?;
+    let key = app.actions.key_create(keyring, &body).await?;
     Ok((StatusCode::CREATED, Json(NewKeyShape::from(key))).into_response())
 }
 
@@ -161,7 +161,8 @@ pub(crate) async fn key_list(
     Id(id): Id,
     Query(query): Query,
 ) -> Answer<PageShape<KeyShape>> {
-    let page = app.actions.key_list(platform, &id, &query).await?;
+    let keyring = app.actions.keyring(platform, &id).await?;
+    let page = app.actions.key_list(keyring, &query).await?;
     Ok(Json(PageShape::of(page, KeyShape::from)))
 }
 
@@ -179,6 +180,47 @@ pub(crate) async fn key_revoke(
     PlatformCaller(platform): PlatformCaller,
     Ids(shop, key): Ids,
 ) -> Result<StatusCode, Problem> {
-    app.actions.key_revoke(platform, &shop, &key).await?;
+    let keyring = app.actions.keyring(platform, &shop).await?;
+    app.actions.key_revoke(keyring, &key).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Make a link into a shop's panel
+///
+/// Send the merchant's browser there, or embed it: the link opens Settings → Webhooks once, within five
+/// minutes, with the capabilities named. Only `keys` shows or mints admin keys.
+#[utoipa::path(post, path = "/api/v1/platform/shops/{id}/panel-links", tag = "Shops",
+    operation_id = "panel_link_create",
+    params(("id" = String, Path, description = "The shop's id.", example = "sh_5b1f0c2e7d3a4f6b8c9d0e1f2a3b4c5d")),
+    request_body = PanelLinkRequest,
+    responses((status = 201, description = "Made.", body = PanelLinkShape)),
+    security(("platformKey" = [])))]
+pub(crate) async fn panel_link_create(
+    State(app): State<App>,
+    PlatformCaller(platform): PlatformCaller,
+    Id(id): Id,
+    body: LateBody,
+) -> Result<Response, Problem> {
+    let keyring = app.actions.keyring(platform, &id).await?;
+    let body = body.read(SMALL_BODY_BYTES_MAX).await?;
+    let link = app.actions.panel_link_create(keyring, &body).await?;
+    Ok((StatusCode::CREATED, Json(PanelLinkShape::of(&app.public_url, &link))).into_response())
+}
+
+/// End a shop's panel sessions
+///
+/// All of them, and all links that were not used yet: when a merchant signs out of the platform, or loses
+/// access to the shop.
+#[utoipa::path(delete, path = "/api/v1/platform/shops/{id}/panel-links", tag = "Shops",
+    operation_id = "panel_sessions_end",
+    params(("id" = String, Path, description = "The shop's id.", example = "sh_5b1f0c2e7d3a4f6b8c9d0e1f2a3b4c5d")),
+    responses((status = 204, description = "Ended.")),
+    security(("platformKey" = [])))]
+pub(crate) async fn panel_sessions_end(
+    State(app): State<App>,
+    PlatformCaller(platform): PlatformCaller,
+    Id(id): Id,
+) -> Result<StatusCode, Problem> {
+    app.actions.panel_sessions_end(platform, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

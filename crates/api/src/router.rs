@@ -20,6 +20,7 @@ use crate::{admin, describe, docs, health, platform};
 pub fn router(parts: ApiParts) -> Router {
     let app = App {
         actions: parts.actions,
+        public_url: parts.public_url.into(),
         throttle: std::sync::Arc::default(),
         dispatch_is_alive: parts.dispatch_is_alive,
     };
@@ -60,6 +61,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(platform::shop_get, platform::shop_update))
         .routes(routes!(platform::key_list, platform::key_create))
         .routes(routes!(platform::key_revoke))
+        .routes(routes!(platform::panel_link_create, platform::panel_sessions_end))
         .routes(routes!(health::health))
 }
 

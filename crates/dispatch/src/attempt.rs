@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sellvik_domain::{
-    Attempt, Chain, DropReason, Endpoint, FailureKind, Outcome, Passage, Timestamp, Verdict, judge,
+    Attempt, Chain, DeliveryRequest, DropReason, Endpoint, FailureKind, Outcome, Passage, Timestamp, Verdict,
+    judge,
 };
 use sellvik_egress::Request;
 use sellvik_store::{Leased, NewEvent, Settled, Settlement, Settling, StoreError};
@@ -13,9 +14,6 @@ use crate::bounds::{LEDGER_RETRY, POSTPONE};
 use crate::courier::Courier;
 use crate::lanes::Start;
 use crate::{holds, notice};
-
-const USER_AGENT: HeaderValue = HeaderValue::from_static("Sellvik-Webhooks/1.0");
-const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Carries one delivery through one attempt.
 pub(crate) async fn run(courier: Arc<Courier>, start: Start) {
@@ -126,30 +124,22 @@ async fn send(courier: &Courier, leased: &Leased, endpoint: &Endpoint) -> (Outco
     (outcome, attempt, verdict)
 }
 
-/// What a receiver gets beside the body (CONTRACT §5).
+/// What a receiver gets beside the body.
 fn headers(leased: &Leased, endpoint: &Endpoint, now: Timestamp) -> HeaderMap {
     let event = &leased.event;
-    let mut headers = HeaderMap::with_capacity(12);
-    headers.insert(http::header::CONTENT_TYPE, APPLICATION_JSON);
-    headers.insert(http::header::USER_AGENT, USER_AGENT);
-    let mut set = |name: &'static str, value: &str| {
-        // Ids, subdomains and signatures are printable ASCII by their types.
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
+    let request = DeliveryRequest {
+        delivery: leased.delivery,
+        event: &event.id,
+        kind: &event.kind,
+        subdomain: &event.subdomain,
+        envelope: &event.envelope,
     };
-    set("x-sellvik-event", event.kind.as_str());
-    set("x-sellvik-event-id", event.id.as_str());
-    set("x-sellvik-shop", event.subdomain.as_str());
-    set("x-sellvik-delivery", &leased.delivery.to_string());
-    set("webhook-id", event.id.as_str());
-    if let Some(signer) = &endpoint.signer {
-        let signature = signer.sign(now, event.id.as_str(), &event.envelope);
-        set("x-sellvik-signature", &signature.sellvik);
-        set("webhook-timestamp", &signature.timestamp);
-        set("webhook-signature", &signature.standard);
-    }
-    headers
+    let headers = request.headers(endpoint.signer.as_ref(), now).into_iter();
+    // Ids, subdomains and signatures are printable ASCII by their types.
+    let printable = headers.filter_map(|(name, value)| {
+        Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?))
+    });
+    printable.collect()
 }
 
 /// A redirect that is not followed is still the endpoint answering.

@@ -70,6 +70,11 @@ impl Signer {
         Self { newest: Keys::new(newest), replaced: replaced.map(Keys::new), active_from }
     }
 
+    /// From when on the newest secret signs.
+    pub fn active_from(&self) -> Timestamp {
+        self.active_from
+    }
+
     /// Signs `body` afresh at `now` (CONTRACT §5: every attempt is signed with its own time).
     pub fn sign(&self, now: Timestamp, event_id: &str, body: &[u8]) -> SignatureHeaders {
         let timestamp = now.as_secs().to_string();

@@ -25,17 +25,18 @@ impl Shop {
             Err(ActionError::DuplicateSubdomain) => find(actions, platform).await?,
             Err(error) => return Err(error),
         };
+        let keyring = actions.keyring(platform, &id.to_string()).await?;
         let mut query = String::new();
         loop {
-            let page = actions.key_list(platform, &id.to_string(), &query).await?;
+            let page = actions.key_list(keyring, &query).await?;
             for key in page.items.iter().filter(|key| key.name.as_ref().map(Name::as_str) == Some(KEY_NAME)) {
-                actions.key_revoke(platform, &id.to_string(), &key.id.to_string()).await?;
+                actions.key_revoke(keyring, &key.id.to_string()).await?;
             }
             let Some(next) = page.next_cursor else { break };
             query = format!("cursor={next}");
         }
         let body = json!({"name": KEY_NAME, "scopes": ["webhooks:read", "webhooks:write"]});
-        let key = actions.key_create(platform, id, body.to_string().as_bytes()).await?;
+        let key = actions.key_create(keyring, body.to_string().as_bytes()).await?;
         Ok(Self { id, key })
     }
 
@@ -44,9 +45,19 @@ impl Shop {
     }
 
     /// Lines that work when they are pasted, once or twice.
-    pub(crate) fn welcome(&self, address: SocketAddr, platform_key: &str) -> String {
+    pub(crate) async fn welcome(
+        &self,
+        actions: &Actions,
+        address: SocketAddr,
+        public_url: &str,
+        platform_key: &str,
+    ) -> Result<String, ActionError> {
         let (shop, key) = (self.id, &self.key.plaintext);
-        format!(
+        let keyring = actions.keyring(actions.platform(platform_key)?, &shop.to_string()).await?;
+        let link =
+            actions.panel_link_create(keyring, br#"{"capabilities": ["read", "write", "keys"]}"#).await?;
+        let panel = link.url(public_url);
+        Ok(format!(
             r#"Sellvik Webhooks is listening on http://{address}   (API docs: http://{address}/docs)
 
 Paste these into another terminal:
@@ -73,8 +84,17 @@ Paste these into another terminal:
 
   WEBHOOK=$(curl -s "$SELLVIK/api/v1/admin/webhooks?limit=1" -H "Authorization: Bearer $SELLVIK_ADMIN_KEY" | grep -o 'wh_[0-9a-f]*')
   curl -s $SELLVIK/api/v1/admin/webhooks/$WEBHOOK/deliveries -H "Authorization: Bearer $SELLVIK_ADMIN_KEY"
+
+Or by hand, in the panel; this opens it once, within five minutes:
+
+  {panel}
+
+and this makes another such link:
+
+  curl -s $SELLVIK/api/v1/platform/shops/{shop}/panel-links -H "Authorization: Bearer $SELLVIK_DEV_PLATFORM_KEY" \
+    -H 'Content-Type: application/json' -d '{{"capabilities": ["read", "write", "keys"]}}'
 "#
-        )
+        ))
     }
 }
 

@@ -12,6 +12,7 @@ use sellvik_clock::World;
 use sellvik_dispatch::{Dispatch, DispatchSettings};
 use sellvik_domain::{AddressPolicy, CursorKey};
 use sellvik_egress::{Egress, EgressSettings};
+use sellvik_panel::{Front, PanelParts};
 use sellvik_store::sqlite::{SqliteSettings, SqliteStore};
 use sellvik_store::{EncryptionKey, Store};
 use tokio::net::TcpListener;
@@ -82,15 +83,21 @@ impl Service {
             },
         ));
         let alive = dispatch.clone();
-        let parts =
-            ApiParts { actions: actions.clone(), dispatch_is_alive: Arc::new(move || alive.is_alive()) };
+        let public_url = settings.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let parts = ApiParts {
+            actions: actions.clone(),
+            dispatch_is_alive: Arc::new(move || alive.is_alive()),
+            public_url: public_url.clone(),
+        };
         let mut routes = sellvik_api::router(parts);
         let mut welcome = None;
         if settings.dev {
             let shop = dev::Shop::open(&actions, platform_key.reveal()).await?;
-            welcome = Some(shop.welcome(address, platform_key.reveal()));
+            welcome = Some(shop.welcome(&actions, address, &public_url, platform_key.reveal()).await?);
             routes = crate::dev_receiver::routes(store.clone(), shop.id(), world).fallback_service(routes);
         }
+        let front = Front { origin: public_url, frame_ancestors: settings.frame_ancestors.clone() };
+        let routes = sellvik_panel::router(PanelParts { actions, front: Arc::new(front) }, routes);
         // Paths are matched before a router's own layers run, so the short form needs a router around.
         let routes =
             Router::new().fallback_service(routes).layer(middleware::from_fn(sellvik_api::short_form));

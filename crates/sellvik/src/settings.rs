@@ -31,6 +31,11 @@ pub struct ServeArgs {
     #[arg(long, env = "SELLVIK_LISTEN", default_value = default::LISTEN)]
     pub listen: String,
 
+    /// Scheme, host and port that browsers reach the service by: what panel links start with, and what
+    /// makes cookies Secure. The listen address if empty.
+    #[arg(long, env = "SELLVIK_PUBLIC_URL", default_value = "")]
+    pub public_url: String,
+
     /// The ledger: `sqlite://` and a path (`sqlite:///…` for an absolute one).
     #[arg(long, env = "SELLVIK_DATABASE_URL", default_value = default::DATABASE_URL)]
     pub database_url: String,
@@ -94,6 +99,10 @@ pub struct ServeArgs {
     #[arg(long, env = "SELLVIK_CATALOG_DIR", default_value = "")]
     pub catalog_dir: String,
 
+    /// Origins that may embed the panel in a frame, separated by commas; none may if empty.
+    #[arg(long, env = "SELLVIK_FRAME_ANCESTORS", default_value = "")]
+    pub frame_ancestors: String,
+
     /// What to log, as a filter: `info`, `warn`, `sellvik_dispatch=debug`, …
     #[arg(long, env = "SELLVIK_LOG", default_value = default::LOG)]
     pub log: String,
@@ -133,6 +142,7 @@ pub enum Database {
 #[expect(missing_docs, reason = "each is described at ServeArgs, by the same name")]
 pub struct Settings {
     pub listen: SocketAddr,
+    pub public_url: Option<String>,
     pub database: Database,
     pub platform_keys: Vec<PlatformKey>,
     pub encryption_key: Option<EncryptionKey>,
@@ -145,6 +155,7 @@ pub struct Settings {
     pub retention: Duration,
     pub webhooks_per_shop: u32,
     pub catalog_dir: Option<PathBuf>,
+    pub frame_ancestors: Vec<String>,
     pub log: String,
     pub dev: bool,
 }
@@ -207,8 +218,11 @@ impl Settings {
                 "must not be shorter than the retry schedule",
             ));
         }
+        let public_url = public_url(&args.public_url)?;
         Ok(Self {
             listen,
+            frame_ancestors: frame_ancestors(&args.frame_ancestors, public_url.as_deref())?,
+            public_url,
             database: database(or(&args.database_url, default::DATABASE_URL))?,
             platform_keys: args
                 .platform_key
@@ -263,6 +277,37 @@ fn database(url: &str) -> Result<Database, SettingsError> {
             "must be sqlite:// and a path, such as sqlite://sellvik-data/sellvik.db",
         )
     })
+}
+
+/// An origin as browsers write it: scheme, host, and a port that is not the scheme's own.
+fn origin(text: &str) -> Option<String> {
+    let url = url::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    let anonymous = url.username().is_empty() && url.password().is_none();
+    (bare && anonymous).then(|| url.origin().ascii_serialization())
+}
+
+fn public_url(text: &str) -> Result<Option<String>, SettingsError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    origin(text).map(Some).ok_or_else(|| {
+        let problem = "must be a scheme, host and port such as https://webhooks.example.com";
+        SettingsError::new("SELLVIK_PUBLIC_URL", problem)
+    })
+}
+
+/// Browsers keep a session inside another site only where its cookie is Secure.
+fn frame_ancestors(text: &str, public_url: Option<&str>) -> Result<Vec<String>, SettingsError> {
+    let wrong = |problem| SettingsError::new("SELLVIK_FRAME_ANCESTORS", problem);
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let origins: Option<Vec<String>> = parts.map(origin).collect();
+    let origins = origins
+        .ok_or_else(|| wrong("must be origins separated by commas, such as https://admin.example.com"))?;
+    if !origins.is_empty() && !public_url.is_some_and(|url| url.starts_with("https://")) {
+        return Err(wrong("needs an https:// SELLVIK_PUBLIC_URL: browsers embed a session only over https"));
+    }
+    Ok(origins)
 }
 
 fn encryption_key(text: &str) -> Result<Option<EncryptionKey>, SettingsError> {
@@ -321,6 +366,7 @@ impl ServeArgs {
         let mask = |secret: &Secret| if secret.0.is_empty() { String::new() } else { "(set)".to_owned() };
         let rows = [
             ("SELLVIK_LISTEN", self.listen.clone()),
+            ("SELLVIK_PUBLIC_URL", self.public_url.clone()),
             ("SELLVIK_DATABASE_URL", self.database_url.clone()),
             ("SELLVIK_PLATFORM_KEY", mask(&self.platform_key)),
             ("SELLVIK_ENCRYPTION_KEY", mask(&self.encryption_key)),
@@ -333,6 +379,7 @@ impl ServeArgs {
             ("SELLVIK_RETENTION", self.retention.clone()),
             ("SELLVIK_WEBHOOKS_PER_SHOP", self.webhooks_per_shop.clone()),
             ("SELLVIK_CATALOG_DIR", self.catalog_dir.clone()),
+            ("SELLVIK_FRAME_ANCESTORS", self.frame_ancestors.clone()),
             ("SELLVIK_LOG", self.log.clone()),
         ];
         rows.map(|(name, value)| format!("{name}={value}")).join("\n")

@@ -14,8 +14,8 @@ pub mod sqlite;
 
 pub use error::{OpenError, StoreError};
 pub use model::{
-    ClaimLane, Claimed, DeliveryDetail, EventBody, Job, Lease, Leased, NewEvent, NewWebhook, Published,
-    Settled, Settlement, Settling, Waiting, Window,
+    ClaimLane, Claimed, DeliveryDetail, DeliverySearch, EventBody, Found, Job, Lease, Leased, NewEvent,
+    NewPanelSession, NewWebhook, Published, Settled, Settlement, Settling, Waiting, Window,
 };
 pub use port::{Intake, Result, Store};
 pub use seal::EncryptionKey;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sellvik_domain::{
-    Attempt, Chain, Delivery, DeliveryId, DeliveryStatus, DropReason, EventId, EventType, JobId, Lane,
-    ShopId, Subdomain, Timestamp, Verdict, Webhook, WebhookSecret,
+    Attempt, Capabilities, Chain, Delivery, DeliveryId, DeliveryStatus, DropReason, EventId, EventType,
+    JobId, Lane, ShopId, Subdomain, Timestamp, Verdict, Webhook, WebhookSecret,
 };
 use serde_json::value::RawValue;
 
@@ -178,6 +178,8 @@ pub enum Settling {
 pub struct DeliveryDetail {
     /// The delivery.
     pub delivery: Delivery,
+    /// The shop's subdomain when the event was accepted.
+    pub subdomain: Subdomain,
     /// The request body.
     pub body: Bytes,
     /// Every attempt, oldest first.
@@ -219,4 +221,37 @@ pub enum Waiting {
     All,
     /// Those made at or before this moment: their schedule has ended.
     MadeBy(Timestamp),
+}
+
+/// A panel link or session to keep.
+#[derive(Debug, Clone, Copy)]
+pub struct NewPanelSession {
+    /// SHA-256 of its token.
+    pub hash: [u8; 32],
+    /// What it may do.
+    pub capabilities: Capabilities,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// Which of a webhook's deliveries to show.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeliverySearch {
+    /// In this status.
+    pub status: Option<DeliveryStatus>,
+    /// Of events of this type.
+    pub kind: Option<EventType>,
+    /// Made at or after this moment.
+    pub since: Option<Timestamp>,
+    /// Made before this moment.
+    pub until: Option<Timestamp>,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The deliveries, newest first.
+    pub items: Vec<Delivery>,
+    /// Looking stopped here, short of a full page: go on behind it.
+    pub more_behind: Option<DeliveryId>,
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sellvik_domain::{
-    AdminKey, Delivery, DeliveryId, DeliveryStatus, DropReason, Endpoint, JobId, KeyId, Lane, Name, Patch,
-    Shop, ShopId, Subdomain, Timestamp, Webhook, WebhookId, WebhookPatch, WebhookSecret,
+    AdminKey, Delivery, DeliveryId, DeliveryStatus, DropReason, Endpoint, EventId, JobId, KeyId, Lane, Name,
+    PanelSession, Patch, Shop, ShopId, Subdomain, Timestamp, Webhook, WebhookHour, WebhookId, WebhookPatch,
+    WebhookSecret,
 };
 
 use crate::{
-    ClaimLane, Claimed, DeliveryDetail, Job, Lease, Leased, NewEvent, NewWebhook, Published, Settlement,
-    Settling, StoreError, Waiting, Window,
+    ClaimLane, Claimed, DeliveryDetail, DeliverySearch, Found, Job, Lease, Leased, NewEvent, NewPanelSession,
+    NewWebhook, Published, Settlement, Settling, StoreError, Waiting, Window,
 };
 
 /// The result of a ledger operation.
@@ -72,6 +73,26 @@ pub trait Store: Send + Sync {
     /// Notes that a key was used.
     async fn key_touch(&self, id: KeyId, at: Timestamp) -> Result<()>;
 
+    // The panel: links and sessions, by the SHA-256 of their tokens.
+
+    /// Keeps a one-time link to a shop's panel; [`StoreError::ShopUnknown`].
+    async fn panel_link_create(&self, shop: ShopId, link: NewPanelSession, now: Timestamp) -> Result<()>;
+    /// Uses up a shop's link and makes a session of it; none if there is no such link any more.
+    async fn panel_link_redeem(
+        &self,
+        shop: ShopId,
+        link: [u8; 32],
+        session: [u8; 32],
+        session_ends: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<PanelSession>>;
+    /// The session, if it has not ended.
+    async fn panel_session_find(&self, hash: [u8; 32], now: Timestamp) -> Result<Option<PanelSession>>;
+    /// Ends a session.
+    async fn panel_session_end(&self, hash: [u8; 32]) -> Result<()>;
+    /// Ends all of a shop's sessions and links.
+    async fn panel_sessions_end(&self, shop: ShopId) -> Result<()>;
+
     // Webhooks: always of one shop; deleted ones do not exist.
 
     /// Registers; [`StoreError::DuplicateEndpoint`], [`StoreError::WebhookLimit`].
@@ -128,6 +149,32 @@ pub trait Store: Send + Sync {
         after: Option<DeliveryId>,
         limit: u32,
     ) -> Result<Vec<Delivery>>;
+    /// A webhook's deliveries that a search asks for, newest first, behind `after`; it looks at a bounded
+    /// stretch of them, so that a rare type is searched for in steps.
+    async fn delivery_search(
+        &self,
+        shop: ShopId,
+        webhook: WebhookId,
+        search: DeliverySearch,
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> Result<Found>;
+    /// An event's deliveries to a webhook, newest first: the first one, and those made anew.
+    async fn delivery_of_event(
+        &self,
+        shop: ShopId,
+        webhook: WebhookId,
+        event: EventId,
+        limit: u32,
+    ) -> Result<Vec<Delivery>>;
+    /// What ended within each hour since the one of `since`, oldest first, of each of these webhooks that
+    /// the shop has.
+    async fn webhook_hours(
+        &self,
+        shop: ShopId,
+        webhooks: Vec<WebhookId>,
+        since: Timestamp,
+    ) -> Result<Vec<(WebhookId, Vec<WebhookHour>)>>;
     /// One delivery with its body and attempts.
     async fn delivery_get(
         &self,

@@ -10,10 +10,12 @@ pub(crate) use deliveries::{
     CountShape, DeliveryDetailShape, DeliveryShape, JobShape, JobStartedShape, TestShape,
 };
 pub(crate) use requests::{
-    BatchRequest, EventRequest, KeyRequest, RedeliverRequest, RotateRequest, ShopPatchRequest, ShopRequest,
-    TestRequest, WebhookPatchRequest, WebhookRequest,
+    BatchRequest, EventRequest, KeyRequest, PanelLinkRequest, RedeliverRequest, RotateRequest,
+    ShopPatchRequest, ShopRequest, TestRequest, WebhookPatchRequest, WebhookRequest,
 };
-pub(crate) use shops::{AcceptedShape, BatchResult, BatchShape, KeyShape, NewKeyShape, ShopShape};
+pub(crate) use shops::{
+    AcceptedShape, BatchResult, BatchShape, KeyShape, NewKeyShape, PanelLinkShape, ShopShape,
+};
 pub(crate) use webhooks::{CreatedShape, EventTypeShape, RotatedShape, WebhookShape};
 
 use sellvik_actions::Page;

@@ -102,6 +102,14 @@ pub(crate) struct KeyRequest {
     scopes: Vec<String>,
 }
 
+/// A way into the panel to make.
+#[derive(ToSchema)]
+pub(crate) struct PanelLinkRequest {
+    /// What the session may do: `read`, `write`, `keys`, or several; none implies another.
+    #[schema(min_items = 1, example = json!(["read", "write"]))]
+    capabilities: Vec<String>,
+}
+
 /// An event to publish.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase", example = json!({

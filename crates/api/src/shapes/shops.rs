@@ -1,6 +1,6 @@
 //! Shops, keys and publishing on the wire.
 
-use sellvik_actions::{Accepted, NewKey};
+use sellvik_actions::{Accepted, NewKey, PanelLink};
 use sellvik_domain::{AdminKey, EventId, KeyId, Name, Scope, Shop, ShopId, Subdomain, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -108,6 +108,27 @@ impl From<NewKey> for NewKeyShape {
             key: plaintext,
             created_at: key.created_at,
         }
+    }
+}
+
+/// A one-time link into a shop's panel.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(title = "PanelLink")]
+pub(crate) struct PanelLinkShape {
+    /// Where to send the merchant's browser; good for one visit.
+    #[schema(
+        example = "https://webhooks.example.com/panel/sh_5b1f0c2e7d3a4f6b8c9d0e1f2a3b4c5d/enter/example-only"
+    )]
+    url: String,
+    /// When the link stops to work.
+    #[schema(value_type = String, format = DateTime, example = "2026-05-27T13:50:00.000Z")]
+    expires_at: Timestamp,
+}
+
+impl PanelLinkShape {
+    pub(crate) fn of(public_url: &str, link: &PanelLink) -> Self {
+        Self { url: link.url(public_url), expires_at: link.expires_at }
     }
 }
 

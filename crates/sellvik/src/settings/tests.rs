@@ -36,6 +36,10 @@ fn what_cannot_be_used_is_named() {
         ("--retention", "1h"),
         ("--webhooks-per-shop", "0"),
         ("--endpoint-dns", "resolver"),
+        ("--public-url", "webhooks.example.com"),
+        ("--public-url", "https://example.com/webhooks"),
+        ("--frame-ancestors", "*"),
+        ("--frame-ancestors", "https://admin.example.com"),
     ] {
         let name = format!("SELLVIK_{}", flag[2..].replace('-', "_").to_uppercase());
         let error = resolve(&[flag, value]).unwrap_err();
@@ -50,4 +54,17 @@ fn secrets_are_never_printed() {
     assert!(!format!("{:?} {}", only.args, only.args.listing()).contains("topsecret"));
     let settings = Settings::resolve(&only.args).unwrap();
     assert!(!format!("{settings:?}").contains("topsecret"));
+}
+
+#[test]
+fn origins_are_as_browsers_write_them() {
+    let settings = resolve(&[
+        "--public-url",
+        "https://Webhooks.example.com:443/",
+        "--frame-ancestors",
+        "https://admin.example.com, http://localhost:3000",
+    ]);
+    let settings = settings.unwrap();
+    assert_eq!(settings.public_url.as_deref(), Some("https://webhooks.example.com"));
+    assert_eq!(settings.frame_ancestors, ["https://admin.example.com", "http://localhost:3000"]);
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use rusqlite::{Connection, params};
-use sellvik_domain::{Lane, ShopId, Timestamp};
+use sellvik_domain::{HourCounts, Lane, RESPONSE_BUCKETS_MS, ShopId, Timestamp};
 
 use super::Shared;
 use super::routes::Routes;
@@ -27,7 +27,7 @@ pub(super) struct Batch<'a> {
     caches: &'a mut Caches,
     intake: Option<Arc<dyn Intake>>,
     counters: HashMap<Lane, Counters>,
-    hours: HashMap<(Lane, i64), Hour>,
+    hours: HashMap<(Lane, i64), HourCounts>,
     reserved: Vec<(Lane, usize)>,
     leased: Vec<Leased>,
     waiting: Vec<(Lane, Timestamp)>,
@@ -42,18 +42,6 @@ struct Counters {
     cleared: bool,
     failures: i64,
     last_delivery_at: i64,
-}
-
-/// The upper bounds of the response time buckets, in milliseconds; the columns' names say the same.
-const BUCKETS_MS: [u32; 10] = [10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
-
-/// What a commit's settlements add to a webhook's hour.
-#[derive(Default, Clone, Copy)]
-struct Hour {
-    succeeded: i64,
-    failed: i64,
-    dropped: i64,
-    buckets: [i64; BUCKETS_MS.len() + 1],
 }
 
 impl<'a> Batch<'a> {
@@ -197,15 +185,16 @@ impl<'a> Batch<'a> {
         } else {
             hour.failed += 1;
         }
-        let bucket = BUCKETS_MS.iter().position(|bound| ms <= *bound).unwrap_or(BUCKETS_MS.len());
+        let bucket = RESPONSE_BUCKETS_MS.iter().position(|bound| ms <= *bound);
+        let bucket = bucket.unwrap_or(RESPONSE_BUCKETS_MS.len());
         hour.buckets[bucket] += 1;
     }
 
-    pub(super) fn count_dropped(&mut self, lane: Lane, at: Timestamp, many: i64) {
+    pub(super) fn count_dropped(&mut self, lane: Lane, at: Timestamp, many: u32) {
         self.hour(lane, at).dropped += many;
     }
 
-    fn hour(&mut self, lane: Lane, at: Timestamp) -> &mut Hour {
+    fn hour(&mut self, lane: Lane, at: Timestamp) -> &mut HourCounts {
         self.hours.entry((lane, at.as_millis() / 3_600_000)).or_default()
     }
 

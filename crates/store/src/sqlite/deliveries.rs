@@ -49,11 +49,16 @@ pub(super) fn get(
     let snapshot = db.unchecked_transaction()?;
     let Some(lane) = lanes::lane(&snapshot, shop, webhook)? else { return Ok(None) };
     let Some((row, event, delivery)) = find(&snapshot, lane, id)? else { return Ok(None) };
-    let body: Option<Vec<u8>> = rows::value(&snapshot, "SELECT envelope FROM events WHERE seq = ?", [event])?;
+    let sql = "SELECT envelope, subdomain FROM events WHERE seq = ?";
+    let sent = rows::one(&snapshot, sql, [event], |row| {
+        Ok((row.get::<_, Option<Vec<u8>>>(0)?, rows::subdomain(row, 1)?))
+    })?;
+    let Some((body, subdomain)) = sent else { return Ok(None) };
     let sql = format!("SELECT {} FROM attempts WHERE delivery = ? ORDER BY number", rows::ATTEMPT);
     let mut attempts = rows::all(&snapshot, &sql, [row], |row| rows::attempt(row, 0, false))?;
     attempts.extend(delivery.last.clone());
-    Ok(Some(DeliveryDetail { delivery, body: Bytes::from(body.unwrap_or_default()), attempts }))
+    let body = Bytes::from(body.unwrap_or_default());
+    Ok(Some(DeliveryDetail { delivery, subdomain, body, attempts }))
 }
 
 /// A delivery with its row and its event's.

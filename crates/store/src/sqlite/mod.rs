@@ -8,11 +8,13 @@ mod jobs;
 mod keys;
 mod lanes;
 mod open;
+mod panel;
 mod publish;
 mod purge;
 mod readers;
 mod routes;
 mod rows;
+mod search;
 mod settle;
 mod shops;
 mod sweep;
@@ -28,15 +30,17 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use sellvik_domain::{
-    AdminKey, Delivery, DeliveryId, DeliveryStatus, DropReason, Endpoint, JobId, KeyId, Lane, Name, Patch,
-    Shop, ShopId, Subdomain, Timestamp, Webhook, WebhookId, WebhookPatch, WebhookSecret,
+    AdminKey, Delivery, DeliveryId, DeliveryStatus, DropReason, Endpoint, EventId, JobId, KeyId, Lane, Name,
+    PanelSession, Patch, Shop, ShopId, Subdomain, Timestamp, Webhook, WebhookHour, WebhookId, WebhookPatch,
+    WebhookSecret,
 };
 
 use crate::seal::Sealer;
 use crate::{
-    ClaimLane, Claimed, DeliveryDetail, Intake, Job, Lease, NewEvent, NewWebhook, Published, Result,
-    Settlement, Settling, Store, Waiting, Window,
+    ClaimLane, Claimed, DeliveryDetail, DeliverySearch, Found, Intake, Job, Lease, NewEvent, NewPanelSession,
+    NewWebhook, Published, Result, Settlement, Settling, Store, Waiting, Window,
 };
+use batch::Batch;
 use endpoints::EndpointCache;
 use readers::Readers;
 use writer::Writer;
@@ -132,6 +136,35 @@ impl Store for SqliteStore {
         self.writer.write(move |batch| keys::touch(batch, id, at)).await
     }
 
+    async fn panel_link_create(&self, shop: ShopId, link: NewPanelSession, now: Timestamp) -> Result<()> {
+        self.writer.write(move |batch| panel::link_create(batch, shop, &link, now)).await
+    }
+
+    async fn panel_link_redeem(
+        &self,
+        shop: ShopId,
+        link: [u8; 32],
+        session: [u8; 32],
+        session_ends: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<PanelSession>> {
+        let redeem =
+            move |batch: &mut Batch<'_>| panel::link_redeem(batch, shop, &link, &session, session_ends, now);
+        self.writer.write(redeem).await
+    }
+
+    async fn panel_session_find(&self, hash: [u8; 32], now: Timestamp) -> Result<Option<PanelSession>> {
+        self.readers.read(move |db| panel::session_find(db, &hash, now)).await
+    }
+
+    async fn panel_session_end(&self, hash: [u8; 32]) -> Result<()> {
+        self.writer.write(move |batch| panel::session_end(batch, &hash)).await
+    }
+
+    async fn panel_sessions_end(&self, shop: ShopId) -> Result<()> {
+        self.writer.write(move |batch| panel::sessions_end(batch, shop)).await
+    }
+
     async fn webhook_create(&self, new: NewWebhook) -> Result<()> {
         self.writer.write(move |batch| webhooks::create(batch, &new)).await
     }
@@ -196,6 +229,36 @@ impl Store for SqliteStore {
         limit: u32,
     ) -> Result<Vec<Delivery>> {
         self.readers.read(move |db| deliveries::list(db, shop, webhook, status, after, limit)).await
+    }
+
+    async fn delivery_search(
+        &self,
+        shop: ShopId,
+        webhook: WebhookId,
+        search: DeliverySearch,
+        after: Option<DeliveryId>,
+        limit: u32,
+    ) -> Result<Found> {
+        self.readers.read(move |db| search::search(db, shop, webhook, &search, after, limit)).await
+    }
+
+    async fn delivery_of_event(
+        &self,
+        shop: ShopId,
+        webhook: WebhookId,
+        event: EventId,
+        limit: u32,
+    ) -> Result<Vec<Delivery>> {
+        self.readers.read(move |db| search::of_event(db, shop, webhook, event.as_str(), limit)).await
+    }
+
+    async fn webhook_hours(
+        &self,
+        shop: ShopId,
+        webhooks: Vec<WebhookId>,
+        since: Timestamp,
+    ) -> Result<Vec<(WebhookId, Vec<WebhookHour>)>> {
+        self.readers.read(move |db| search::hours(db, shop, &webhooks, since)).await
     }
 
     async fn delivery_get(

@@ -32,7 +32,7 @@ pub(super) fn drop_waiting(
         limit
     ])?;
     if dropped > 0 {
-        batch.count_dropped(lane, now, i64::try_from(dropped).unwrap_or(i64::MAX));
+        batch.count_dropped(lane, now, u32::try_from(dropped).unwrap_or(u32::MAX));
     }
     Ok(u32::try_from(dropped).unwrap_or(u32::MAX))
 }

@@ -1,0 +1,1 @@
+// One webhook: deliveries that arrive while the page stands open.
