@@ -11,6 +11,15 @@ use crate::body::Body;
 use crate::error::{ActionError, Result};
 use crate::{Actions, Page};
 
+/// A page of a search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Searched {
+    /// What was found.
+    pub page: Page<Delivery>,
+    /// Looking stopped at what was made at this moment, short of a full page.
+    pub back_to: Option<Timestamp>,
+}
+
 /// An event's deliveries to one webhook that are shown at most.
 const OF_EVENT_MAX: u32 = 100;
 
@@ -26,7 +35,7 @@ impl Actions {
         webhook: WebhookId,
         search: DeliverySearch,
         query: &str,
-    ) -> Result<Page<Delivery>> {
+    ) -> Result<Searched> {
         admin.require(Scope::WebhooksRead)?;
         let list = format!("search/{}/{webhook}?{search:?}", admin.shop_id());
         let asked = self.asked(query, list, Vec::new())?;
@@ -34,10 +43,11 @@ impl Actions {
         let found =
             self.store.delivery_search(admin.shop_id(), webhook, search, after, asked.to_read()).await?;
         let mut page = self.page(&asked, found.items, |delivery| delivery.id.as_bytes().to_vec());
-        if page.next_cursor.is_none() {
-            page.next_cursor = found.more_behind.map(|id| self.cursor(&asked, id.as_bytes()));
+        let stopped = found.more_behind.filter(|_| page.next_cursor.is_none());
+        if let Some(id) = stopped {
+            page.next_cursor = Some(self.cursor(&asked, id.as_bytes()));
         }
-        Ok(page)
+        Ok(Searched { page, back_to: stopped.map(|id| id.made_at()) })
     }
 
     /// The deliveries of one event to a webhook, newest first; none if it had none, or is no event.

@@ -28,6 +28,7 @@ use sellvik_store::Store;
 pub use access::{Admin, Keyring, Platform, PlatformKeys};
 pub use deliveries::TestEvent;
 pub use error::ActionError;
+pub use history::Searched;
 pub use pages::Page;
 pub use panel::{Merchant, NewSession, PanelLink, Token};
 pub use platform::NewKey;

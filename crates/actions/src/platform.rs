@@ -93,6 +93,15 @@ impl Actions {
         Ok(self.page(&asked, items, |key| key.id.as_bytes().to_vec()))
     }
 
+    /// One of the living keys.
+    pub async fn key_get(&self, Keyring(shop): Keyring, id: &str) -> Result<AdminKey> {
+        let id: KeyId = id.parse().map_err(|_| ActionError::NotFound)?;
+        // Newest first means by id: the first key behind the next id is this one, if it is there.
+        let next = u128::from_be_bytes(*id.as_bytes()).saturating_add(1).to_be_bytes();
+        let found = self.store.key_list(shop, Some(KeyId::from_bytes(next)), 1).await?;
+        found.into_iter().find(|key| key.id == id).ok_or(ActionError::NotFound)
+    }
+
     /// Ends an admin key.
     pub async fn key_revoke(&self, Keyring(shop): Keyring, id: &str) -> Result<()> {
         let id = id.parse().map_err(|_| ActionError::NotFound)?;

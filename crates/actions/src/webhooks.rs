@@ -134,6 +134,11 @@ impl Actions {
         Ok(self.page(&asked, items, |entry| entry.name().as_bytes().to_vec()))
     }
 
+    /// The whole catalogue, by name: it is the same for every shop, and no secret.
+    pub fn catalogue(&self) -> impl Iterator<Item = &CatalogEntry> {
+        self.catalog.iter()
+    }
+
     pub(crate) async fn webhook_of(&self, admin: &Admin, id: &str) -> Result<Webhook> {
         let id = id.parse().map_err(|_| ActionError::NotFound)?;
         self.store.webhook_get(admin.shop_id(), id).await?.ok_or(ActionError::NotFound)

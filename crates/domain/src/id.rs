@@ -87,6 +87,15 @@ macro_rules! time_ordered {
 
 time_ordered! { DeliveryId JobId KeyId WebhookId }
 
+impl DeliveryId {
+    /// The moment it was made, which its first six bytes tell.
+    pub fn made_at(&self) -> Timestamp {
+        let mut ms = [0; 8];
+        ms[2..].copy_from_slice(&self.as_bytes()[..6]);
+        Timestamp::from_millis(i64::from_be_bytes(ms))
+    }
+}
+
 impl ShopId {
     /// A `UUIDv4` of these random bytes.
     pub fn new(random: [u8; 16]) -> Self {

@@ -1,7 +1,8 @@
 // Comfort only: every page works without this but for what arrives by itself.
 "use strict";
 
-const language = document.documentElement.lang || undefined;
+// As the server writes them without a script: the day before the month, 24 hours.
+const language = "en-GB";
 const exact = new Intl.DateTimeFormat(language, {
   day: "numeric", month: "short", year: "numeric",
   hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",

@@ -1,11 +1,12 @@
 //! Coming in by a one-time link, and going out.
 
 use axum::extract::{Path, State};
-use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::http::header::{LOCATION, REFERRER_POLICY, SET_COOKIE};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use maud::html;
 use sellvik_actions::ActionError;
+use sellvik_domain::{Capabilities, Capability};
 
 use crate::form::Posted;
 use crate::refusal::Refusal;
@@ -25,8 +26,20 @@ pub(crate) async fn enter(
         other => other.into(),
     })?;
     let cookie = visit::session_cookie(&panel.front, &new);
-    let to = format!("/panel/{}", new.session.shop.id);
-    Ok((StatusCode::SEE_OTHER, [(SET_COOKIE, cookie), (LOCATION, to)]).into_response())
+    let to = format!("/panel/{}{}", new.session.shop.id, first_page(new.session.capabilities));
+    // The token is in this address: nobody is to be told of it, not even ourselves.
+    let headers = [(SET_COOKIE, cookie), (LOCATION, to), (REFERRER_POLICY, "no-referrer".to_owned())];
+    Ok((StatusCode::SEE_OTHER, headers).into_response())
+}
+
+/// Where a session begins: a page that it may see.
+fn first_page(capabilities: Capabilities) -> &'static str {
+    let may = |capability| capabilities.contains(capability);
+    match (may(Capability::Read), may(Capability::Keys)) {
+        (true, _) => "",
+        (false, true) => "/keys",
+        (false, false) => "/webhooks/new",
+    }
 }
 
 /// Ends the session.

@@ -48,7 +48,9 @@ pub(crate) fn page(visit: &Visit, part: Part, title: &str, crumbs: &[Crumb], mai
                         @if shop.dev { span.tag { "dev shop" } }
                     }
                     nav.parts aria-label="Settings" {
-                        a href=(visit.path("")) aria-current=[(part == Part::Webhooks).then_some("page")] { "Webhooks" }
+                        @if visit.may(Capability::Read) {
+                            a href=(visit.path("")) aria-current=[(part == Part::Webhooks).then_some("page")] { "Webhooks" }
+                        }
                         @if visit.may(Capability::Keys) {
                             a href=(visit.path("/keys")) aria-current=[(part == Part::Keys).then_some("page")] { "API keys" }
                         }
@@ -115,7 +117,9 @@ pub(crate) async fn guard(State(front): State<Arc<Front>>, mut response: Respons
         set(headers, header::X_FRAME_OPTIONS, "DENY");
     }
     set(headers, header::CACHE_CONTROL, "no-store");
-    set(headers, header::REFERRER_POLICY, "no-referrer");
+    // Not `no-referrer`, but where a page asks for it: with that, browsers send `Origin: null` with our own
+    // forms.
+    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static("same-origin"));
     set(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(headers, HeaderName::from_static("permissions-policy"), "camera=(), microphone=(), geolocation=()");
     set(headers, HeaderName::from_static("cross-origin-opener-policy"), "same-origin");

@@ -15,6 +15,7 @@ mod layout;
 mod refusal;
 mod router;
 mod screens;
+mod snippets;
 mod time;
 mod visit;
 mod words;

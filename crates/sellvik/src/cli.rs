@@ -18,7 +18,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the service: Admin API, platform API and dispatcher.
+    /// Run the service: Admin API, platform API, panel and dispatcher.
     Serve(Box<ServeArgs>),
     /// Print every setting as it would be used, with secrets masked.
     Config(Box<ServeArgs>),

@@ -164,6 +164,8 @@ async fn calls(scene: &mut Scene, receiver: &Receiver, reader: &mut Reader) {
     let key = platform.post(&format!("{path}/keys"), &json!({"scopes": ["webhooks:read"]})).await;
     reader.read("key_create", &key);
     scene.ids.insert("keyId", key.json()["id"].as_str().unwrap().to_owned());
+    let link = platform.post(&format!("{path}/panel-links"), &json!({"capabilities": ["read"]})).await;
+    reader.read("panel_link_create", &link);
     assert_eq!(created.status, 201);
 }
 

@@ -28,6 +28,7 @@ mod managing;
 mod manners;
 mod openapi;
 mod outcomes;
+mod panel;
 mod platform;
 mod publishing;
 mod raw_requests;

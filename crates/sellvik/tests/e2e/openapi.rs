@@ -10,7 +10,7 @@ const DOCUMENT: &str = "/api/v1/openapi.json";
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 /// Every route of the contract's tables, by path.
-const ROUTES: [(&str, &str); 18] = [
+const ROUTES: [(&str, &str); 19] = [
     ("/api/health", "GET"),
     ("/api/v1/admin/event-types", "GET"),
     ("/api/v1/admin/webhooks", "GET POST"),
@@ -28,6 +28,7 @@ const ROUTES: [(&str, &str); 18] = [
     ("/api/v1/platform/shops/{id}", "GET PATCH"),
     ("/api/v1/platform/shops/{id}/keys", "GET POST"),
     ("/api/v1/platform/shops/{id}/keys/{keyId}", "DELETE"),
+    ("/api/v1/platform/shops/{id}/panel-links", "DELETE POST"),
     ("/docs", ""),
 ];
 

@@ -262,3 +262,69 @@ async fn another_shops_key_is_not_found_below_this_shop() {
     }
     other.admin.get(WEBHOOKS).await.expect(200);
 }
+
+fn panel_links_of(shop: &str) -> String {
+    format!("{SHOPS}/{shop}/panel-links")
+}
+
+#[tokio::test]
+async fn a_panel_link_says_where_to_go_and_until_when() {
+    let server = Server::start_with(&["--public-url", "https://webhooks.example.com"]).await;
+    let shop = server.shop().await;
+    let asked = json!({"capabilities": ["read", "write"]});
+    let first = server.platform.post(&panel_links_of(&shop.id), &asked).await.expect(201);
+    assert_eq!(members(&first), ["expiresAt", "url"]);
+    assert_eq!(first["expiresAt"], "2026-05-27T13:50:00.000Z");
+    let start = format!("https://webhooks.example.com/panel/{}/enter/", shop.id);
+    let token = first["url"].as_str().unwrap().strip_prefix(&start).unwrap();
+    assert_eq!(URL_SAFE_NO_PAD.decode(token).unwrap().len(), 32);
+    let second = server.platform.post(&panel_links_of(&shop.id), &asked).await.expect(201);
+    assert_ne!(first["url"], second["url"]);
+}
+
+#[tokio::test]
+async fn a_panel_links_capabilities_are_a_non_empty_choice_of_three() {
+    let server = Server::start().await;
+    let path = panel_links_of(&server.shop().await.id);
+    let (whole, first, second) = (r#"["capabilities"]"#, r#"["capabilities",0]"#, r#"["capabilities",1]"#);
+    for (capabilities, at) in [
+        (json!([]), vec![whole]),
+        (json!(null), vec![whole]),
+        (json!("read"), vec![whole]),
+        (json!({"read": true}), vec![whole]),
+        (json!(["admin"]), vec![first]),
+        (json!(["Read"]), vec![first]),
+        (json!(["read "]), vec![first]),
+        (json!(["webhooks:read"]), vec![first]),
+        (json!(["read", 7]), vec![second]),
+        (json!([null, "x"]), vec![first, second]),
+    ] {
+        bad_body(&server.platform.post(&path, &json!({"capabilities": capabilities})).await, &at);
+    }
+    bad_body(&server.platform.post(&path, &json!({})).await, &[whole]);
+    for one in [json!(["read"]), json!(["keys", "keys"]), json!(["keys", "write", "read"])] {
+        server.platform.post(&path, &json!({"capabilities": one})).await.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn panel_links_are_the_platforms_to_make_and_to_end() {
+    let server = Server::start().await;
+    let shop = server.shop().await;
+    let path = panel_links_of(&shop.id);
+    let asked = json!({"capabilities": ["read"]});
+    for client in [&shop.admin, &server.anonymous.with_bearer("sk_platform_nobodys-key-at-all")] {
+        refused(&client.post(&path, &asked).await, 401, "invalid_key");
+        refused(&client.delete(&path).await, 401, "invalid_key");
+    }
+    for nowhere in ["sh_00000000000040008000000000000000", "x"] {
+        let path = panel_links_of(nowhere);
+        refused(&server.platform.post(&path, &asked).await, 404, "not_found");
+        refused(&server.platform.delete(&path).await, 404, "not_found");
+    }
+    refused(&server.platform.get(&path).await, 405, "method_not_allowed");
+    for _ in ["some or none", "none"] {
+        let gone = server.platform.delete(&path).await;
+        assert_eq!((gone.status, gone.body.len()), (204, 0));
+    }
+}

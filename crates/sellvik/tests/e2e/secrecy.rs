@@ -16,6 +16,8 @@ use crate::checks::{EVENTS, SHOPS, WEBHOOKS};
 use crate::harness::eventually;
 use crate::program::Program;
 
+mod panel;
+
 const KEY_FILES: [&str; 2] = ["encryption.key", "platform.key"];
 
 /// Every plaintext ever given, in every form in which it might stand somewhere.
@@ -290,6 +292,7 @@ async fn what_was_given_once_stands_in_no_file_no_log_no_other_answer_and_no_req
     let node = Node::start(folder.path(), Plaintexts::default()).await;
     let shop = shop(&node, &receiver.url("/hook")).await;
     live(&node, &shop, &receiver).await;
+    panel::visit(&node, &shop).await;
     // As it runs, and as a crash would leave it.
     assert!(node.given.borrow().are_in_no_file(folder.path()) >= 1);
     let given = node.finish().await;

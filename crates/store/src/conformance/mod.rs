@@ -16,9 +16,11 @@ pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod leases;
 pub(crate) mod notices;
+pub(crate) mod panel;
 pub(crate) mod publish;
 pub(crate) mod purge;
 pub(crate) mod redeliver;
+pub(crate) mod search;
 pub(crate) mod settle;
 pub(crate) mod shops;
 pub(crate) mod sweep;
@@ -152,6 +154,27 @@ macro_rules! suite {
                 a_drains_end_erases_the_secrets;
                 a_drain_is_done_once_nothing_is_undecided;
                 drains_end_in_bites;
+            }
+            panel {
+                a_link_opens_a_session_once;
+                a_link_opens_until_its_end_and_no_longer;
+                a_link_opens_its_own_shop;
+                a_link_needs_its_shop;
+                concurrent_redeems_open_one_session;
+                capabilities_survive_as_they_were_written;
+                a_session_shows_its_shop_as_it_is_now;
+                a_session_lasts_until_its_end_and_no_longer;
+                ending_a_session_leaves_the_others;
+                ending_all_of_a_shop_ends_its_links_too;
+            }
+            search {
+                a_search_finds_what_meets_all_of_it;
+                a_rare_type_is_searched_for_in_bounded_steps;
+                other_shops_look_back_at_nothing;
+                an_events_deliveries_are_found_by_its_id;
+                an_events_deliveries_made_anew_are_found_too;
+                what_ended_is_counted_by_the_hour;
+                hours_are_told_of_several_webhooks_apart;
             }
             purge {
                 what_is_old_is_removed;

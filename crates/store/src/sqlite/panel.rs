@@ -57,12 +57,15 @@ pub(super) fn link_redeem(
 }
 
 pub(super) fn session_find(db: &Connection, hash: &[u8; 32], now: Timestamp) -> Result<Option<PanelSession>> {
-    let sql = format!(
+    rows::one(db, &session_sql(), params![hash, now.as_millis()], session)
+}
+
+pub(super) fn session_sql() -> String {
+    format!(
         "SELECT {MAY}, expires_at, {} FROM panel_sessions p JOIN shops s ON s.seq = p.shop
          WHERE p.hash = ? AND p.expires_at > ?",
         rows::SHOP
-    );
-    rows::one(db, &sql, params![hash, now.as_millis()], session)
+    )
 }
 
 pub(super) fn session_end(batch: &mut Batch<'_>, hash: &[u8; 32]) -> Result<()> {
@@ -79,12 +82,15 @@ pub(super) fn sessions_end(batch: &mut Batch<'_>, shop: ShopId) -> Result<()> {
 }
 
 fn forget_expired(batch: &Batch<'_>, table: &str, now: Timestamp) -> Result<()> {
-    let sql = format!(
+    batch.db.prepare_cached(&expired_sql(table))?.execute([now.as_millis()])?;
+    Ok(())
+}
+
+pub(super) fn expired_sql(table: &str) -> String {
+    format!(
         "DELETE FROM {table} WHERE hash IN (
              SELECT hash FROM {table} WHERE expires_at <= ? ORDER BY expires_at LIMIT {EXPIRED_ROWS_MAX})"
-    );
-    batch.db.prepare_cached(&sql)?.execute([now.as_millis()])?;
-    Ok(())
+    )
 }
 
 fn session(row: &Row<'_>) -> rusqlite::Result<PanelSession> {

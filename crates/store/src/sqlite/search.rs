@@ -100,13 +100,13 @@ pub(super) fn of_event(
     let next = Timestamp::from_millis(accepted.as_millis() + 1);
     let mut items = rows::all(
         &snapshot,
-        &of_event_sql("deliveries_made_anew", "d.webhook = ?2 AND d.redelivery_of IS NOT NULL"),
+        &of_event_sql("deliveries_made_anew", MADE_ANEW),
         params![seq, lane.0, limit],
         rows::delivery,
     )?;
     items.extend(rows::all(
         &snapshot,
-        &of_event_sql("deliveries_of_webhook", "d.webhook = ?2 AND d.id >= ?4 AND d.id < ?5"),
+        &of_event_sql("deliveries_of_webhook", MADE_FIRST),
         params![seq, lane.0, limit, first_id_at(accepted), first_id_at(next)],
         rows::delivery,
     )?);
@@ -115,6 +115,12 @@ pub(super) fn of_event(
     items.truncate(limit as usize);
     Ok(items)
 }
+
+/// An event's deliveries to one webhook that were made anew, the newest first: those have an index.
+pub(super) const MADE_ANEW: &str = "d.webhook = ?2 AND d.redelivery_of IS NOT NULL ORDER BY d.seq DESC";
+
+/// Its other ones: among those of its moment.
+pub(super) const MADE_FIRST: &str = "d.webhook = ?2 AND d.id >= ?4 AND d.id < ?5 ORDER BY d.id DESC";
 
 /// An event's deliveries to one webhook, by either of two indexes.
 pub(super) fn of_event_sql(index: &str, which: &str) -> String {
@@ -139,12 +145,13 @@ pub(super) fn hours(
     Ok(all)
 }
 
+pub(super) const HOURS: &str = "SELECT hour, succeeded, failed, dropped, le_10, le_25, le_50, le_100, le_250,
+        le_500, le_1000, le_2500, le_5000, le_10000, beyond
+    FROM webhook_hours WHERE webhook = ? AND hour >= ? ORDER BY hour";
+
 fn hours_of(db: &Connection, lane: Lane, since: Timestamp) -> Result<Vec<WebhookHour>> {
     let hour_ms = i64::try_from(HOUR.as_millis()).unwrap_or(i64::MAX);
-    let sql = "SELECT hour, succeeded, failed, dropped, le_10, le_25, le_50, le_100, le_250, le_500, le_1000,
-                   le_2500, le_5000, le_10000, beyond
-               FROM webhook_hours WHERE webhook = ? AND hour >= ? ORDER BY hour";
-    rows::all(db, sql, params![lane.0, since.as_millis() / hour_ms], |row| {
+    rows::all(db, HOURS, params![lane.0, since.as_millis() / hour_ms], |row| {
         let mut counts = HourCounts {
             succeeded: row.get(1)?,
             failed: row.get(2)?,

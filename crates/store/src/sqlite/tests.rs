@@ -3,6 +3,7 @@
 
 mod cache;
 mod file;
+mod migrating;
 mod plans;
 mod rows;
 mod writer;

@@ -12,11 +12,13 @@ use crate::program::Program;
 
 /// What the dev service says should be pasted, once it has said it all.
 async fn lines_to_paste(node: &Node) -> String {
-    let last = |line: &str| line.contains("/deliveries").then_some(());
+    let last = |line: &str| line.contains("\"capabilities\"").then_some(());
     node.program.out.first("the last line to paste", last).await;
     let lines = node.program.out.all();
-    let pasted: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("  ")).collect();
-    pasted.join("\n")
+    // A link is for a browser, all else for a shell.
+    let pasted =
+        lines.iter().filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with("http"));
+    pasted.collect::<Vec<_>>().join("\n")
 }
 
 async fn dev(folder: &TempDir) -> Node {
@@ -50,6 +52,7 @@ async fn the_lines_it_prints_work_when_pasted_and_when_pasted_again() {
         assert!(printed.contains(r#""secret":"whsec_"#), "{printed}");
         assert!(printed.contains(&format!(r#""deliveries":{round}"#)), "{printed}");
         assert!(printed.contains(r#""items":[{"id":"del_"#), "{printed}");
+        assert!(printed.contains("/enter/"), "{printed}");
         assert!(!printed.contains("error"), "{printed}");
         // One delivery in the first round; two in the second, which has two webhooks.
         let many = round * (round + 1) / 2;
@@ -61,6 +64,29 @@ async fn the_lines_it_prints_work_when_pasted_and_when_pasted_again() {
         })
         .await;
     }
+}
+
+#[tokio::test]
+async fn the_link_it_prints_opens_the_panel_once() {
+    let folder = TempDir::new().unwrap();
+    let node = dev(&folder).await;
+    lines_to_paste(&node).await;
+    let start = format!("http://{}", node.address);
+    let printed = |line: &str| {
+        let path = line.trim().strip_prefix(&start)?;
+        path.contains("/enter/").then(|| path.to_owned())
+    };
+    let link = node.program.out.first("a panel link", printed).await;
+    let browser = Client::new(&node.address);
+    let entered = browser.send("GET", &link, &[], Vec::new()).await;
+    assert_eq!(entered.status, 303);
+    let cookie = entered.headers["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let home = entered.headers["location"].to_str().unwrap().to_owned();
+    let page = browser.send("GET", &home, &[("Cookie", &cookie)], Vec::new()).await;
+    assert_eq!(page.status, 200);
+    let page = String::from_utf8(page.body.to_vec()).unwrap();
+    assert!(page.contains("Dev shop") && page.contains("API keys"), "{page}");
+    assert_eq!(browser.send("GET", &link, &[], Vec::new()).await.status, 401);
 }
 
 #[tokio::test]
