@@ -250,7 +250,7 @@ impl Lanes {
     pub(crate) fn due(&mut self, now: Timestamp, lanes_max: usize, per_lane_max: u32) -> Vec<(Lane, u32)> {
         let mut due = Vec::new();
         let mut budget = HELD_DELIVERIES_MAX.saturating_sub(self.deliveries);
-        if self.stopped || self.unsettled > 0 || self.bytes >= HELD_BYTES_MAX {
+        if !self.may_claim() {
             return due;
         }
         while due.len() < lanes_max && budget > 0 {
@@ -272,9 +272,15 @@ impl Lanes {
         due
     }
 
-    /// When the next lane with room has something due.
+    /// When the next lane with room has something due. None while nothing may be claimed: what is overdue
+    /// would wake the claimer for nothing, again and again, and the settlement that ends it rings the bell.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.agenda.first().map(|(due, _)| *due)
+        self.agenda.first().filter(|_| self.may_claim()).map(|(due, _)| *due)
+    }
+
+    fn may_claim(&self) -> bool {
+        let room = self.deliveries < HELD_DELIVERIES_MAX && self.bytes < HELD_BYTES_MAX;
+        room && self.unsettled == 0 && !self.stopped
     }
 
     /// Marks a lane as held, or no longer; true if that is news.

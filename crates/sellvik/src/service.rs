@@ -43,6 +43,7 @@ impl Service {
     /// Starts everything; once this returns, requests are answered and deliveries made.
     pub async fn start(settings: Settings, world: World) -> Result<Self, StartError> {
         let Database::Sqlite(path) = &settings.database;
+        keys::refuse_an_emptied(path)?;
         let key = keys::encryption_key(&settings, path, &world)?;
         let store = open(path, &key, &world)?;
         let platform_keys = keys::platform_keys(&settings, path, &world)?;

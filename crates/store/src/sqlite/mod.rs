@@ -4,6 +4,7 @@ mod batch;
 mod claim;
 mod deliveries;
 mod endpoints;
+mod inspect;
 mod jobs;
 mod keys;
 mod lanes;
@@ -18,6 +19,7 @@ mod shops;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod wal;
 mod webhooks;
 mod writer;
 
