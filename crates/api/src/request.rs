@@ -50,13 +50,15 @@ impl LateBody {
         match timeout(BODY_TIME_MAX, Limited::new(self.body, bytes_max).collect()).await {
             Ok(Ok(read)) => Ok(read.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::payload_too_large(bytes_max)),
-            // The caller is too slow, went away or broke the framing; nobody may be there to be told.
-            Ok(Err(_)) | Err(_) => {
-                let issue = sellvik_domain::Issue::body("could not be read to its end within 30 s");
-                Err(sellvik_actions::ActionError::InvalidBody(vec![issue]).into())
-            }
+            // Nobody may be there any more to be told.
+            Ok(Err(_)) => Err(unreadable("breaks off, or its chunks are not what HTTP/1.1 allows")),
+            Err(_) => Err(unreadable("did not arrive within 30 s")),
         }
     }
+}
+
+fn unreadable(problem: &str) -> Problem {
+    sellvik_actions::ActionError::InvalidBody(vec![sellvik_domain::Issue::body(problem)]).into()
 }
 
 /// `application/json` and its `+json` kin, parameters aside (RFC 6839).
