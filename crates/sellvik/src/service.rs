@@ -14,7 +14,6 @@ use sellvik_domain::{AddressPolicy, CursorKey};
 use sellvik_egress::{Egress, EgressSettings};
 use sellvik_store::sqlite::{SqliteSettings, SqliteStore};
 use sellvik_store::{EncryptionKey, Store};
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -68,7 +67,7 @@ impl Service {
             },
         ));
         let listen_error = |source| StartError::Listen { address: settings.listen, source };
-        let listener = TcpListener::bind(settings.listen).await.map_err(listen_error)?;
+        let listener = listener::bind(settings.listen).map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
 
         let grace = settings.delivery_timeout + SETTLE_GRACE;

@@ -12,6 +12,7 @@ mod checks;
 mod clients;
 mod clock_jumps;
 mod conventions;
+mod crowds;
 mod deleting;
 mod delivering;
 mod described;
