@@ -72,7 +72,9 @@ impl PlatformKeys {
 }
 
 impl Actions {
-    /// Whose admin key this is, and the key's id, by which its calls are counted.
+    /// Whose admin key this is, and the key's id, by which its calls are counted. Nothing is compared with the
+    /// key but its SHA-256, by which the ledger looks it up: the time that takes depends on a hash that nobody
+    /// can choose, and so says nothing of any key.
     pub async fn admin(&self, bearer: &str) -> Result<(KeyId, Admin)> {
         if !bearer.starts_with(ADMIN_PREFIX) || bearer.len() > KEY_CHARS_MAX {
             return Err(ActionError::InvalidKey);
@@ -125,6 +127,21 @@ pub(crate) fn hash(key: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_just_minted_is_never_printed() {
+        let key = AdminKey {
+            id: KeyId::new(sellvik_domain::Timestamp::EPOCH, [1; 10]),
+            shop: ShopId::new([2; 16]),
+            name: None,
+            prefix: "sk_live_0a1b2c".to_owned(),
+            scopes: Scopes::default(),
+            created_at: sellvik_domain::Timestamp::EPOCH,
+            last_used_at: None,
+        };
+        let minted = NewKey { key, plaintext: "sk_live_0a1b2c_topsecret".to_owned() };
+        assert!(!format!("{minted:?} {minted:#?}").contains("topsecret"));
+    }
 
     #[test]
     fn platform_keys_are_checked_at_the_door() {

@@ -125,7 +125,10 @@ impl<'a> Body<'a> {
     /// A whole number within bounds.
     pub(crate) fn integer(&mut self, field: &str, least: u64, most: u64) -> Option<u64> {
         let value = self.value(field)?;
-        let number = value.as_u64().filter(|number| (least..=most).contains(number));
+        // JSON has one kind of number: 60.0 is as whole as 60, and -0 is 0.
+        let whole = |number: f64| (number + 0.0).to_string().parse().ok();
+        let number = value.as_u64().or_else(|| value.as_f64().and_then(whole));
+        let number = number.filter(|number| (least..=most).contains(number));
         if number.is_none() {
             self.reject(Issue::field(field, format!("must be a whole number from {least} to {most}")));
         }

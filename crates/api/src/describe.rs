@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr,
-    ResponseBuilder, ServerBuilder,
+    ComponentsBuilder, ContentBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi,
+    OpenApiBuilder, Ref, RefOr, ResponseBuilder, Schema, ServerBuilder, Type,
 };
 
 const ABOUT: &str = "Webhooks for a multi-tenant commerce platform: a shop registers where it wants its \
@@ -44,9 +44,23 @@ pub(crate) fn complete(mut document: OpenApi) -> OpenApi {
             [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete, &mut item.put, &mut item.head];
         for operation in operations.into_iter().flatten() {
             add_errors(operation);
+            leave_out_null(operation);
         }
     }
     document
+}
+
+/// A body that is optional may be absent; `null` is none of its forms.
+fn leave_out_null(operation: &mut Operation) {
+    let Some(RefOr::T(body)) = &mut operation.request_body else { return };
+    for content in body.content.values_mut() {
+        if let RefOr::T(content) = content
+            && let Some(RefOr::T(Schema::OneOf(forms))) = &content.schema
+            && let Some(form @ RefOr::Ref(_)) = forms.items.first()
+        {
+            content.schema = Some(form.clone());
+        }
+    }
 }
 
 fn add_errors(operation: &mut Operation) {
@@ -127,8 +141,16 @@ fn add_errors(operation: &mut Operation) {
         ),
     );
     for (status, response) in &mut operation.responses.responses {
-        if let ("409", RefOr::T(response)) = (status.as_str(), response) {
-            give_example(response);
+        match (status.as_str(), response) {
+            ("409", RefOr::T(response)) => give_example(response),
+            ("429", RefOr::T(response)) => {
+                let wait = "Seconds after which the next request will be taken.";
+                let schema =
+                    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(60));
+                let header = HeaderBuilder::new().schema(Some(schema)).description(Some(wait)).build();
+                response.headers.insert("Retry-After".to_owned(), RefOr::T(header));
+            }
+            _ => {}
         }
     }
 }

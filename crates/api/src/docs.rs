@@ -2,6 +2,7 @@
 
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
@@ -36,11 +37,11 @@ pub(crate) fn page(document: &OpenApi) -> String {
 }
 
 /// The page with a policy that lets it load nothing at all.
-pub(crate) fn response(page: &str) -> Response {
+pub(crate) fn response(page: Bytes) -> Response {
     let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
     let headers =
         [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, policy)];
-    (headers, page.to_owned()).into_response()
+    (headers, page).into_response()
 }
 
 /// One operation of the document.

@@ -1,5 +1,6 @@
 //! Reading what a request brings, late and bounded: a body only once the caller may send one.
 
+use std::error::Error;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -47,16 +48,29 @@ impl LateBody {
         if announced.is_some_and(|length: u64| length > bytes_max as u64) {
             return Err(Problem::payload_too_large(bytes_max));
         }
-        match timeout(BODY_TIME_MAX, Limited::new(self.body, bytes_max).collect()).await {
-            Ok(Ok(read)) => Ok(read.to_bytes()),
+        match timeout(BODY_TIME_MAX, gather(Limited::new(self.body, bytes_max))).await {
+            Ok(Ok(read)) => Ok(read),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::payload_too_large(bytes_max)),
-            // The caller is too slow, went away or broke the framing; nobody may be there to be told.
-            Ok(Err(_)) | Err(_) => {
-                let issue = sellvik_domain::Issue::body("could not be read to its end within 30 s");
-                Err(sellvik_actions::ActionError::InvalidBody(vec![issue]).into())
-            }
+            // Nobody may be there any more to be told.
+            Ok(Err(_)) => Err(unreadable("breaks off, or its chunks are not what HTTP/1.1 allows")),
+            Err(_) => Err(unreadable("did not arrive within 30 s")),
         }
     }
+}
+
+/// Copies what comes: each piece, however small, would keep all of the buffer that it arrived in.
+async fn gather(mut body: Limited<Body>) -> Result<Bytes, Box<dyn Error + Send + Sync>> {
+    let mut gathered = Vec::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            gathered.extend_from_slice(&data);
+        }
+    }
+    Ok(gathered.into())
+}
+
+fn unreadable(problem: &str) -> Problem {
+    sellvik_actions::ActionError::InvalidBody(vec![sellvik_domain::Issue::body(problem)]).into()
 }
 
 /// `application/json` and its `+json` kin, parameters aside (RFC 6839).

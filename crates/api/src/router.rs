@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use bytes::Bytes;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -26,11 +27,12 @@ pub fn router(parts: ApiParts) -> Router {
     };
     let (routes, document) = described().split_for_parts();
     let document = describe::complete(document);
-    let page = docs::page(&document);
-    let json = serde_json::to_string(&document).unwrap_or_default();
+    // Shared by all answers: anybody may ask, and take their time to read.
+    let page = Bytes::from(docs::page(&document));
+    let json = Bytes::from(serde_json::to_string(&document).unwrap_or_default());
     routes
-        .route("/api/v1/openapi.json", get(|| async move { document_response(&json) }))
-        .route("/docs", get(|| async move { docs::response(&page) }))
+        .route("/api/v1/openapi.json", get(|| async move { document_response(json.clone()) }))
+        .route("/docs", get(|| async move { docs::response(page.clone()) }))
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .fallback(|| async { Problem::route_not_found() })
         .layer(middleware::map_response(no_store))
@@ -65,8 +67,8 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(health::health))
 }
 
-fn document_response(json: &str) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], json.to_owned()).into_response()
+fn document_response(json: Bytes) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], json).into_response()
 }
 
 /// Nothing here is for caches: answers carry secrets and the state of a moment.

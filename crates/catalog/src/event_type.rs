@@ -44,8 +44,9 @@ struct Definition {
 }
 
 impl EventType {
-    /// Reads the content of `file`, all rules but those that concern several files.
-    pub(crate) fn parse(file: &Path, content: &[u8]) -> Result<Self, CatalogError> {
+    /// Reads the content of `file`, all rules but those that concern several files. Opens nothing:
+    /// `file` is for the error's words.
+    pub fn parse(file: &Path, content: &[u8]) -> Result<Self, CatalogError> {
         let file = file.to_owned();
         let definition: Definition = match serde_json::from_slice(content) {
             Ok(definition) => definition,

@@ -10,6 +10,10 @@ use crate::bounds::{
 };
 use crate::window::Window;
 
+mod turns;
+
+use turns::{Turn, Turns};
+
 /// All lanes that have anything to do.
 #[derive(Default)]
 pub(crate) struct Lanes {
@@ -17,7 +21,7 @@ pub(crate) struct Lanes {
     /// Lanes with room and something in the ledger, by when that is due.
     agenda: BTreeSet<(Timestamp, Lane)>,
     /// Lanes with deliveries in memory that may start once a permit is free, in turn.
-    ready: VecDeque<Lane>,
+    ready: Turns,
     /// Lanes whose webhook is held: their backlog stays in the ledger.
     held: HashSet<Lane>,
     /// Every lease this process holds, for renewal.
@@ -39,7 +43,8 @@ struct LaneState {
     /// Room promised to a commit that is under way.
     reserved: u32,
     ledger_due: Option<Timestamp>,
-    is_ready: bool,
+    /// Its place among those that are ready.
+    turn: Option<Turn>,
 }
 
 impl LaneState {
@@ -122,9 +127,8 @@ impl Lanes {
         let lane = leased.lane;
         let state = self.states.entry(lane).or_default();
         state.waiting.push_back(leased);
-        if !state.is_ready {
-            state.is_ready = true;
-            self.ready.push_back(lane);
+        if state.turn.is_none() {
+            state.turn = Some(self.ready.ask(lane, state.window.is_suspect()));
         }
     }
 
@@ -133,27 +137,17 @@ impl Lanes {
         if self.stopped || self.unsettled > 0 {
             return None;
         }
-        for _ in 0..self.ready.len() {
-            if self.in_flight >= ATTEMPTS_MAX {
-                return None;
-            }
-            let lane = self.ready.pop_front()?;
+        while self.in_flight < ATTEMPTS_MAX {
+            let lane = self.ready.next(self.suspects_in_flight < SUSPECT_ATTEMPTS_MAX)?;
             let Some(state) = self.states.get_mut(&lane) else { continue };
-            let suspect = state.window.is_suspect();
-            if suspect && self.suspects_in_flight >= SUSPECT_ATTEMPTS_MAX {
-                self.ready.push_back(lane);
-                continue;
-            }
+            state.turn = None;
             if state.in_flight >= state.window.size() {
-                state.is_ready = false;
                 continue;
             }
-            let Some(leased) = state.waiting.pop_front() else {
-                state.is_ready = false;
-                continue;
-            };
+            let Some(leased) = state.waiting.pop_front() else { continue };
+            let suspect = state.window.is_suspect();
+            state.turn = Some(self.ready.ask(lane, suspect));
             state.in_flight += 1;
-            self.ready.push_back(lane);
             self.in_flight += 1;
             self.suspects_in_flight += usize::from(suspect);
             return Some(Start { leased, suspect });
@@ -181,9 +175,10 @@ impl Lanes {
         }
         let room = if answered == Some(false) { state.window.room() as usize } else { usize::MAX };
         let surplus = state.waiting.split_off(room.min(state.waiting.len())).into();
-        if !state.waiting.is_empty() && !state.is_ready {
-            state.is_ready = true;
-            self.ready.push_back(lane);
+        match state.turn {
+            Some(turn) => self.ready.change(turn, state.window.is_suspect()),
+            None if state.waiting.is_empty() => {}
+            None => state.turn = Some(self.ready.ask(lane, state.window.is_suspect())),
         }
         self.plan(lane);
         surplus
@@ -250,7 +245,7 @@ impl Lanes {
     pub(crate) fn due(&mut self, now: Timestamp, lanes_max: usize, per_lane_max: u32) -> Vec<(Lane, u32)> {
         let mut due = Vec::new();
         let mut budget = HELD_DELIVERIES_MAX.saturating_sub(self.deliveries);
-        if self.stopped || self.unsettled > 0 || self.bytes >= HELD_BYTES_MAX {
+        if !self.may_claim() {
             return due;
         }
         while due.len() < lanes_max && budget > 0 {
@@ -272,9 +267,15 @@ impl Lanes {
         due
     }
 
-    /// When the next lane with room has something due.
+    /// When the next lane with room has something due. None while nothing may be claimed: what is overdue
+    /// would wake the claimer for nothing, again and again, and the settlement that ends it rings the bell.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.agenda.first().map(|(due, _)| *due)
+        self.agenda.first().filter(|_| self.may_claim()).map(|(due, _)| *due)
+    }
+
+    fn may_claim(&self) -> bool {
+        let room = self.deliveries < HELD_DELIVERIES_MAX && self.bytes < HELD_BYTES_MAX;
+        room && self.unsettled == 0 && !self.stopped
     }
 
     /// Marks a lane as held, or no longer; true if that is news.
@@ -312,8 +313,9 @@ impl Lanes {
     /// Idle lanes are kept for what their windows have learnt, until there are too many.
     pub(crate) fn forget_idle(&mut self) {
         if self.states.len() > LANES_KEPT_MAX {
-            self.states
-                .retain(|_, state| !state.is_idle() || state.is_ready || !state.window.is_forgettable());
+            self.states.retain(|_, state| {
+                !state.is_idle() || state.turn.is_some() || !state.window.is_forgettable()
+            });
         }
     }
 }

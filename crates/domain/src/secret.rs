@@ -54,6 +54,12 @@ mod tests {
         let secret = WebhookSecret::new(&[1; 32]);
         assert!(secret.reveal().starts_with("whsec_"));
         assert!(!format!("{secret:?}").contains(&secret.reveal()[6..]));
+        // As it would stand in a panic's message.
+        let failed: Result<(), _> = Err((&secret, Some(secret.clone())));
+        let printed = format!("{failed:?} {failed:#?}");
+        for needle in [&secret.reveal()[6..14], "1, 1", "0101"] {
+            assert!(!printed.contains(needle), "{printed}");
+        }
     }
 
     #[test]

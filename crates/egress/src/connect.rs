@@ -71,7 +71,7 @@ async fn race(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAddr)> {
 }
 
 async fn dial(address: SocketAddr) -> io::Result<(TcpStream, SocketAddr)> {
-    let stream = TcpStream::connect(address).await?;
+    let stream = TcpStream::connect(address).await.map_err(|error| out_of_reach(address, error))?;
     // On loopback the kernel may pick the very port it connects to, and the socket meets itself.
     if address.ip().is_loopback() && stream.local_addr()? == address {
         return Err(io::ErrorKind::ConnectionRefused.into());
@@ -81,7 +81,32 @@ async fn dial(address: SocketAddr) -> io::Result<(TcpStream, SocketAddr)> {
     Ok((stream, address))
 }
 
+/// Without an address to connect from, IPv4 is out of ports, which is our own want of means. A machine that
+/// has no IPv6 at all says the same of every IPv6 address, and that would be so in 30 s too.
+fn out_of_reach(address: SocketAddr, error: io::Error) -> io::Error {
+    if address.is_ipv6() && error.kind() == io::ErrorKind::AddrNotAvailable {
+        return io::ErrorKind::NetworkUnreachable.into();
+    }
+    error
+}
+
 /// A host that refuses exists; one that cannot be reached may only be out of our family's reach.
 fn more_telling(one: io::Error, other: io::Error) -> io::Error {
     if other.kind() == io::ErrorKind::ConnectionRefused { other } else { one }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_ipv6_is_not_out_of_means() {
+        let of = |address: &str| {
+            let address = address.parse().unwrap_or_else(|_| unreachable!());
+            let error = out_of_reach(address, io::ErrorKind::AddrNotAvailable.into());
+            failure::of_connect(&error, 443).kind
+        };
+        assert_eq!(of("[2606:4700::1]:443"), FailureKind::Connect);
+        assert_eq!(of("1.1.1.1:443"), FailureKind::OutOfMeans);
+    }
 }

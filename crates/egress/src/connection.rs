@@ -13,6 +13,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use tokio::task::coop::unconstrained;
 
 use crate::stream::{Heard, Stream};
 
@@ -41,6 +42,8 @@ impl Connection {
         let (sender, driver) = http1::Builder::new()
             .max_buf_size(RESPONSE_HEAD_BYTES_MAX)
             .max_headers(RESPONSE_HEADERS_MAX)
+            // A folded value is to be read as one with spaces (RFC 9112 §5.2), not to fail a delivery.
+            .allow_obsolete_multiline_headers_in_responses(true)
             // Some receivers read header names as they were written on the wire.
             .title_case_headers(true)
             .handshake(TokioIo::new(stream))
@@ -65,7 +68,11 @@ impl Connection {
     ) -> hyper::Result<hyper::Response<Incoming>> {
         self.heard.clear();
         let answer = self.sender.send_request(request);
-        self.drive(answer).await
+        let answered = self.drive(answer).await;
+        if answered.is_ok() {
+            self.heard.lift();
+        }
+        answered
     }
 
     /// Waits for `future`, which waits for something that this connection brings.
@@ -84,7 +91,12 @@ impl Connection {
     /// Whether the connection stands and awaits a request. Looks at what has arrived meanwhile, so a
     /// close or an answer that nobody asked for is noticed here.
     pub fn is_idle(&mut self) -> bool {
-        self.advance(&mut Context::from_waker(Waker::noop()));
+        // Unconstrained: a task that has used up its turn is told that nothing has arrived, whatever has.
+        let look = pin!(unconstrained(poll_fn(|cx| {
+            self.advance(cx);
+            Poll::Ready(())
+        })));
+        let _ = look.poll(&mut Context::from_waker(Waker::noop()));
         self.driver.is_some() && self.sender.is_ready()
     }
 

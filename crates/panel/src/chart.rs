@@ -75,13 +75,13 @@ pub(crate) fn line(values: &[Option<u64>], axis: Axis) -> String {
             drawing = false;
             continue;
         };
-        let (x, y) = (format!("{at}.5"), axis.y(*value));
+        let y = axis.y(*value);
         let lonely = values.get(at + 1).is_none_or(Option::is_none);
-        match (drawing, lonely) {
-            (true, _) => path.push_str(&format!("L{x} {y}")),
-            (false, false) => path.push_str(&format!("M{x} {y}")),
-            (false, true) => path.push_str(&format!("M{x} {y}h.01")),
-        }
+        path.push_str(&match (drawing, lonely) {
+            (true, _) => format!("L{at}.5 {y}"),
+            (false, false) => format!("M{at}.5 {y}"),
+            (false, true) => format!("M{at}.5 {y}h.01"),
+        });
         drawing = true;
     }
     path
@@ -158,6 +158,9 @@ mod tests {
 
     #[test]
     fn places_along_the_axis_are_percentages() {
-        assert_eq!((percent(0, 24), percent(6, 24), percent(1, 168)), ("0%".into(), "25%".into(), "0.6%".into()));
+        assert_eq!(
+            (percent(0, 24), percent(6, 24), percent(1, 168)),
+            ("0%".into(), "25%".into(), "0.6%".into())
+        );
     }
 }

@@ -14,7 +14,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use sellvik_domain::{Signer, Timestamp, WebhookSecret};
 
 /// Letters of several bytes, and bytes that parsing and writing again would change.
-const BODY: &str = r#"{ "id":"evt_1","type":"order.created","data":{"name":"Ayşe 🧵","total":1.50,"a":"\u0041"} }"#;
+const BODY: &str =
+    r#"{ "id":"evt_1","type":"order.created","data":{"name":"Ayşe 🧵","total":1.50,"a":"\u0041"} }"#;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -56,7 +57,8 @@ impl Receiver {
         let output = process.wait_with_output().unwrap();
         let words = String::from_utf8_lossy(&output.stdout);
         let status = words.lines().find_map(|line| line.strip_prefix("status ")?.parse().ok());
-        status.unwrap_or_else(|| panic!("{}: {words}{}", self.program, String::from_utf8_lossy(&output.stderr)))
+        status
+            .unwrap_or_else(|| panic!("{}: {words}{}", self.program, String::from_utf8_lossy(&output.stderr)))
     }
 
     fn takes_only_what_the_service_signed(&self) {

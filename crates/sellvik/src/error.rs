@@ -31,6 +31,17 @@ pub enum StartError {
         "the ledger holds encrypted secrets, but there is no {0}; restore it, or set SELLVIK_ENCRYPTION_KEY"
     )]
     KeyMissing(PathBuf),
+    /// The ledger is an empty file, and was not always.
+    #[error(
+        "{ledger} is empty, although {key} says that it was a ledger; \
+         restore it from a backup, or remove it to begin with an empty one"
+    )]
+    Emptied {
+        /// The ledger.
+        ledger: PathBuf,
+        /// What was made after it.
+        key: PathBuf,
+    },
     /// A key file holds something else.
     #[error("{0} does not hold a key of 32 bytes in base64; restore it")]
     KeyFile(PathBuf),

@@ -14,6 +14,16 @@ use sellvik_store::sqlite::holds_secrets;
 use crate::error::StartError;
 use crate::settings::{PlatformKey, Settings};
 
+const PLATFORM_KEY: &str = "platform.key";
+
+/// Refuses a ledger that somebody emptied: the platform's key is made after the ledger, so where there is
+/// one a ledger was there.
+pub(crate) fn refuse_an_emptied(ledger: &Path) -> Result<(), StartError> {
+    let empty = std::fs::metadata(ledger).is_ok_and(|file| file.len() == 0);
+    let key = beside(ledger, PLATFORM_KEY);
+    if empty && key.exists() { Err(StartError::Emptied { ledger: ledger.to_owned(), key }) } else { Ok(()) }
+}
+
 /// The encryption key: as set, or from its file, or made anew if nothing is encrypted yet.
 pub(crate) fn encryption_key(
     settings: &Settings,
@@ -45,7 +55,7 @@ pub(crate) fn platform_keys(
     if !settings.platform_keys.is_empty() {
         return Ok(settings.platform_keys.clone());
     }
-    let file = beside(ledger, "platform.key");
+    let file = beside(ledger, PLATFORM_KEY);
     if let Some(text) = read(&file)? {
         return Ok(vec![PlatformKey::new(text.trim())]);
     }

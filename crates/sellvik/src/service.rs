@@ -15,7 +15,6 @@ use sellvik_egress::{Egress, EgressSettings};
 use sellvik_panel::{Front, PanelParts};
 use sellvik_store::sqlite::{SqliteSettings, SqliteStore};
 use sellvik_store::{EncryptionKey, Store};
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +43,7 @@ impl Service {
     /// Starts everything; once this returns, requests are answered and deliveries made.
     pub async fn start(settings: Settings, world: World) -> Result<Self, StartError> {
         let Database::Sqlite(path) = &settings.database;
+        keys::refuse_an_emptied(path)?;
         let key = keys::encryption_key(&settings, path, &world)?;
         let store = open(path, &key, &world)?;
         let platform_keys = keys::platform_keys(&settings, path, &world)?;
@@ -68,7 +68,7 @@ impl Service {
             },
         ));
         let listen_error = |source| StartError::Listen { address: settings.listen, source };
-        let listener = TcpListener::bind(settings.listen).await.map_err(listen_error)?;
+        let listener = listener::bind(settings.listen).map_err(listen_error)?;
         let address = listener.local_addr().map_err(listen_error)?;
 
         let grace = settings.delivery_timeout + SETTLE_GRACE;

@@ -325,15 +325,19 @@ fn encryption_key(text: &str) -> Result<Option<EncryptionKey>, SettingsError> {
 
 fn ranges(text: &str) -> Result<Vec<IpNet>, SettingsError> {
     let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-    parts
-        .map(|part| part.parse().or_else(|_| part.parse::<IpAddr>().map(IpNet::from)))
-        .collect::<Result<_, _>>()
-        .map_err(|_| {
-            SettingsError::new(
-                "SELLVIK_ENDPOINT_ALLOW",
-                "must be CIDRs separated by commas, such as 10.0.0.0/8,fd00::/8",
-            )
-        })
+    parts.map(range).collect::<Option<_>>().ok_or_else(|| {
+        SettingsError::new(
+            "SELLVIK_ENDPOINT_ALLOW",
+            "must be CIDRs separated by commas, such as 10.0.0.0/8,fd00::/8",
+        )
+    })
+}
+
+/// A CIDR or a single address. The CIDR parser would take 010.0.0.0/8 for 10/8 where a URL's 010 is octal:
+/// the address alone must be one beyond doubt.
+fn range(text: &str) -> Option<IpNet> {
+    let address: IpAddr = text.split('/').next()?.parse().ok()?;
+    if text.contains('/') { text.parse().ok() } else { Some(address.into()) }
 }
 
 fn name_server(text: &str) -> Result<Option<SocketAddr>, SettingsError> {

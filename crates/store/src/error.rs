@@ -58,12 +58,25 @@ pub enum OpenError {
     )]
     WrongKey,
     /// The file is not a ledger, or damaged.
-    #[error("{path} is damaged or not a Sellvik ledger; restore it from a backup: {source}")]
+    #[error("{path} is damaged or not a Sellvik ledger; restore it from a backup: {what}")]
     Damaged {
         /// The file.
         path: std::path::PathBuf,
-        /// What SQLite says.
-        source: rusqlite::Error,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The file was written by a version that knows more than this one.
+    #[error(
+        "{path} was written by a newer sellvik: its schema is version {found}, and this one knows up to \
+         {known}; start the newer sellvik, or restore a backup from before"
+    )]
+    Newer {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Its schema's version.
+        found: i64,
+        /// The newest schema this version knows.
+        known: i64,
     },
     /// The file is some other program's.
     #[error("{0} is a SQLite file, but not a Sellvik ledger; give SELLVIK_DATABASE_URL another path")]

@@ -85,6 +85,20 @@ mod tests {
     use sellvik_domain::Timestamp;
 
     #[test]
+    fn is_never_printed() {
+        // As text, as a list of numbers, in hex and in base64.
+        let needles = ["ZZZZ", "90, 90", "5a5a", "5A5A", "Wlpa"];
+        let key = EncryptionKey::new([0x5a; 32]);
+        let error = Sealer::new(&key, World::system())
+            .unwrap()
+            .open(WebhookId::new(Timestamp::EPOCH, [1; 10]), &[0x5a; 80]);
+        let printed = format!("{key:?} {:#?} {error:?} {}", Some(&key), error.as_ref().unwrap_err());
+        for needle in needles {
+            assert!(!printed.contains(needle), "{printed}");
+        }
+    }
+
+    #[test]
     fn opens_only_for_its_webhook_and_key() {
         let webhook = |n| WebhookId::new(Timestamp::EPOCH, [n; 10]);
         let sealer = |n| Sealer::new(&EncryptionKey::new([n; 32]), World::system()).unwrap();

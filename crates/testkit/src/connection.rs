@@ -93,7 +93,7 @@ impl<T: Transport> Connection<T> {
             Action::Hang => Err(self.gone().await),
             Action::Close => Ok(false),
             Action::Reset => {
-                self.stream.tcp().set_zero_linger()?;
+                self.reset()?;
                 Err(io::ErrorKind::ConnectionReset.into())
             }
             Action::Raw(bytes) => {
@@ -119,6 +119,11 @@ impl<T: Transport> Connection<T> {
     /// Refuses what was not a request.
     pub(crate) async fn refuse(&mut self) -> io::Result<()> {
         self.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").await
+    }
+
+    /// Makes the end of the connection a reset.
+    pub(crate) fn reset(&self) -> io::Result<()> {
+        self.stream.tcp().set_zero_linger()
     }
 
     /// Says that nothing follows, then waits for the client to close too, so that what it still sends
@@ -149,7 +154,12 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    async fn drip<'a>(&mut self, pieces: impl Iterator<Item = &'a [u8]>, interval: Duration) -> io::Error {
+    /// Writes one piece at each interval, until the client leaves.
+    pub(crate) async fn drip<'a>(
+        &mut self,
+        pieces: impl Iterator<Item = &'a [u8]>,
+        interval: Duration,
+    ) -> io::Error {
         for piece in pieces {
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
@@ -162,7 +172,7 @@ impl<T: Transport> Connection<T> {
         io::ErrorKind::WriteZero.into()
     }
 
-    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes).await?;
         self.stream.flush().await
     }
@@ -193,7 +203,8 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    async fn exactly(&mut self, length: usize) -> io::Result<Bytes> {
+    /// Reads until this many bytes are there.
+    pub(crate) async fn exactly(&mut self, length: usize) -> io::Result<Bytes> {
         if length > BODY_LIMIT {
             return Err(io::ErrorKind::InvalidData.into());
         }

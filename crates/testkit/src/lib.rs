@@ -12,6 +12,7 @@ mod connection;
 mod received;
 mod receiver;
 mod reply;
+mod stranger;
 mod tls;
 
 pub use client::{Answer, Client};
@@ -19,4 +20,5 @@ pub use clock::ManualClock;
 pub use received::Received;
 pub use receiver::Receiver;
 pub use reply::{Gate, Reply};
+pub use stranger::{Move, Stranger};
 pub use tls::{TestCa, TestTls};

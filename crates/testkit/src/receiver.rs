@@ -17,7 +17,7 @@ use crate::{Received, Reply, TestTls};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A receiver on a port of its own at 127.0.0.1, there until it is dropped.
+/// A receiver on a port of its own, at 127.0.0.1 unless it is told otherwise, there until it is dropped.
 ///
 /// It keeps connections open for more requests, as receivers do, unless a script says otherwise.
 pub struct Receiver {
@@ -49,6 +49,11 @@ impl Receiver {
     /// A receiver that speaks plain HTTP.
     pub async fn start() -> Self {
         Self::listen("http", Manner::Plain).await
+    }
+
+    /// As [`Receiver::start`], at this address; port 0 stands for any that is free.
+    pub async fn start_at(addr: SocketAddr) -> io::Result<Self> {
+        Ok(Self::listen_on(TcpListener::bind(addr).await?, "http", Manner::Plain))
     }
 
     /// A receiver that speaks HTTPS with this certificate.
@@ -124,6 +129,10 @@ impl Receiver {
 
     async fn listen(scheme: &'static str, manner: Manner) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        Self::listen_on(listener, scheme, manner)
+    }
+
+    fn listen_on(listener: TcpListener, scheme: &'static str, manner: Manner) -> Self {
         let addr = listener.local_addr().unwrap();
         let board = Board::default();
         let listening = tokio::spawn(accept(listener, board.clone(), manner));

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use rustls::ServerConfig;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 /// A certificate authority nobody trusts yet.
 pub struct TestCa(CertifiedIssuer<'static, KeyPair>);
@@ -44,36 +44,45 @@ impl TestCa {
     fn sign(&self, params: &CertificateParams) -> TestTls {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.0).unwrap();
-        TestTls::new(certificate.der().clone(), &key)
+        TestTls::new(&certificate, &key)
     }
 }
 
 /// How a server proves who it is.
 #[derive(Clone)]
-pub struct TestTls(Arc<ServerConfig>);
+pub struct TestTls {
+    config: Arc<ServerConfig>,
+    identity: String,
+}
 
 impl TestTls {
     /// A server with a certificate for these names that no authority signed.
     pub fn self_signed(names: &[&str]) -> Self {
         let key = KeyPair::generate().unwrap();
         let certificate = server_params(names).self_signed(&key).unwrap();
-        Self::new(certificate.der().clone(), &key)
+        Self::new(&certificate, &key)
     }
 
-    fn new(certificate: CertificateDer<'static>, key: &KeyPair) -> Self {
+    /// Its certificate and its key, for a server in another process.
+    pub fn identity_pem(&self) -> &str {
+        &self.identity
+    }
+
+    fn new(certificate: &Certificate, key: &KeyPair) -> Self {
+        let identity = certificate.pem() + &key.serialize_pem();
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)
+            .with_single_cert(vec![certificate.der().clone()], key)
             .unwrap();
-        Self(Arc::new(config))
+        Self { config: Arc::new(config), identity }
     }
 
     pub(crate) fn server_config(&self) -> Arc<ServerConfig> {
-        self.0.clone()
+        self.config.clone()
     }
 }
 

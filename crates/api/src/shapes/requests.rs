@@ -8,7 +8,12 @@ use utoipa::ToSchema;
 #[derive(ToSchema)]
 pub(crate) struct WebhookRequest {
     /// What people call it; at most 200 characters, no control characters.
-    #[schema(max_length = 200, example = "Shipping integration", required = false)]
+    #[schema(
+        max_length = 200,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$",
+        example = "Shipping integration",
+        required = false
+    )]
     name: Option<String>,
     /// Where events go: https, public, at most 2048 characters. `http://` only on dev shops.
     #[schema(max_length = 2048, example = "https://erp.example.com/sellvik-events")]
@@ -31,7 +36,11 @@ pub(crate) struct WebhookPatchRequest {
     #[schema(min_items = 1, example = json!(["order.created"]), nullable = false)]
     events: Option<Vec<String>>,
     /// A new name; null clears it.
-    #[schema(max_length = 200, example = "Shipping integration (paused)")]
+    #[schema(
+        max_length = 200,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$",
+        example = "Shipping integration (paused)"
+    )]
     name: Option<String>,
 }
 
@@ -73,7 +82,12 @@ pub(crate) struct ShopRequest {
     #[schema(pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", example = "acme")]
     subdomain: String,
     /// What people call it.
-    #[schema(max_length = 200, example = "Acme Ltd", required = false)]
+    #[schema(
+        max_length = 200,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$",
+        example = "Acme Ltd",
+        required = false
+    )]
     name: Option<String>,
     /// Whether `http://` endpoints are allowed; never changes.
     #[schema(example = false, nullable = false)]
@@ -87,7 +101,7 @@ pub(crate) struct ShopPatchRequest {
     #[schema(pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", example = "acme-store", nullable = false)]
     subdomain: Option<String>,
     /// A new name; null clears it.
-    #[schema(max_length = 200, example = "Acme Store")]
+    #[schema(max_length = 200, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$", example = "Acme Store")]
     name: Option<String>,
 }
 
@@ -95,20 +109,36 @@ pub(crate) struct ShopPatchRequest {
 #[derive(ToSchema)]
 pub(crate) struct KeyRequest {
     /// What people call it.
-    #[schema(max_length = 200, example = "ERP", required = false)]
+    #[schema(
+        max_length = 200,
+        pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$",
+        example = "ERP",
+        required = false
+    )]
     name: Option<String>,
     /// `webhooks:read`, `webhooks:write` or both.
     #[schema(min_items = 1, example = json!(["webhooks:read", "webhooks:write"]))]
+    #[schema(value_type = Vec<ScopeName>)]
     scopes: Vec<String>,
 }
+
+/// What a key may do.
+#[derive(ToSchema)]
+#[schema(pattern = "^webhooks:(read|write)$", example = "webhooks:read")]
+pub(crate) struct ScopeName(String);
 
 /// A way into the panel to make.
 #[derive(ToSchema)]
 pub(crate) struct PanelLinkRequest {
     /// What the session may do: `read`, `write`, `keys`, or several; none implies another.
-    #[schema(min_items = 1, example = json!(["read", "write"]))]
+    #[schema(value_type = Vec<CapabilityName>, min_items = 1, example = json!(["read", "write"]))]
     capabilities: Vec<String>,
 }
+
+/// What a panel session may do.
+#[derive(ToSchema)]
+#[schema(pattern = "^(read|write|keys)$", example = "read")]
+pub(crate) struct CapabilityName(String);
 
 /// An event to publish.
 #[derive(ToSchema)]

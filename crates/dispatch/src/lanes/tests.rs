@@ -215,3 +215,15 @@ async fn dead_lanes_leave_half_of_the_permits_to_the_living() {
     lanes.in_flight = 1;
     assert_eq!(start_all(&mut lanes).len(), 2);
 }
+
+#[test]
+fn while_nothing_may_be_claimed_nothing_overdue_wakes_the_claimer() {
+    let mut lanes = Lanes::default();
+    lanes.waiting(Lane(1), at(5));
+    assert_eq!(lanes.next_due(), Some(at(5)));
+    lanes.ledger_fails();
+    assert_eq!((lanes.due(at(9), 10, 10), lanes.next_due()), (vec![], None));
+    lanes.ledger_recovers();
+    assert_eq!(lanes.next_due(), Some(at(5)), "it is still on the agenda");
+    assert_eq!(lanes.due(at(9), 10, 10).len(), 1);
+}

@@ -1,16 +1,25 @@
 //! Connections that serve more than one attempt.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
+use http_body_util::Full;
 use sellvik_domain::FailureKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::coop;
 use tokio::time::{Instant, timeout};
 
 use super::receiver::{Receiver, answer, next_request};
 use super::{AMPLE, egress, failed, request, status};
+use crate::body;
+use crate::connection::Connection;
+use crate::stream::Stream;
 
 #[tokio::test]
 async fn two_attempts_share_a_connection() {
@@ -94,6 +103,48 @@ async fn an_answer_nobody_asked_for_spoils_the_connection() {
     let egress = egress();
     assert_eq!(egress.send(request(&receiver.url("/"))).await.body_text().as_deref(), Some("one"));
     assert_eq!(egress.send(request(&receiver.url("/"))).await.body_text().as_deref(), Some("three"));
+}
+
+/// Whether the connection seems idle to a task that has used up its turn.
+async fn is_idle_to_the_spent(connection: &mut Connection) -> bool {
+    poll_fn(|cx| {
+        while coop::has_budget_remaining() {
+            assert!(pin!(coop::consume_budget()).poll(cx).is_ready());
+        }
+        Poll::Ready(connection.is_idle())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_connection_is_looked_at_also_by_a_task_that_has_used_up_its_turn() {
+    let (speak, spoken) = oneshot::channel();
+    let spoken = parking_lot::Mutex::new(Some(spoken));
+    let receiver = Receiver::start(move |_, mut stream, seen| {
+        let spoken = spoken.lock().take();
+        async move {
+            next_request(&mut stream, &seen).await;
+            stream.write_all(answer(200, "", "ok").as_bytes()).await.unwrap();
+            spoken.unwrap().await.unwrap();
+            stream.write_all(answer(200, "", "uncalled").as_bytes()).await.unwrap();
+            let _ = stream.read(&mut [0]).await;
+        }
+    })
+    .await;
+    // By itself, because the pool would have it looked at by others as well.
+    let stream = Stream::plain(TcpStream::connect(receiver.address).await.unwrap());
+    let mut connection = Connection::open(stream, receiver.address).await.unwrap();
+    let asking = http::Request::post("/").header("content-length", "0").body(Full::default()).unwrap();
+    let body = connection.ask(asking).await.unwrap().into_body();
+    assert!(body::read(&mut connection, body, AMPLE).await.finished);
+    assert!(is_idle_to_the_spent(&mut connection).await);
+    speak.send(()).unwrap();
+    let noticed = async {
+        while is_idle_to_the_spent(&mut connection).await {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(AMPLE, noticed).await.unwrap();
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ fn attempt(now: Timestamp, number: usize, attempt: &Attempt, is_last: bool) -> M
     let words = sentence(&delivery_words::clause(attempt));
     // The technical text beneath, unless it says the same again.
     let technical = attempt.error.as_deref().filter(|error| {
-        !attempt.status.is_some_and(|status| *error == format!("the endpoint answered {status}"))
+        attempt.status.is_none_or(|status| *error != format!("the endpoint answered {status}"))
             && sentence(error) != words
     });
     html! {
@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn the_technical_text_stands_beneath_only_if_it_says_more() {
-        let shown = |error: &str| timeline(Timestamp::EPOCH, &[failed(error)]).into_string().contains("technical");
+        let shown =
+            |error: &str| timeline(Timestamp::EPOCH, &[failed(error)]).into_string().contains("technical");
         assert!(!shown("the endpoint answered 500"));
         assert!(!shown("the connection was closed before an answer"));
         assert!(shown("the TLS handshake failed: the certificate has expired"));

@@ -10,7 +10,9 @@ const LAID_OUT_BYTES_MAX: usize = 64 << 10;
 pub(crate) fn command(url: &str, headers: &[(&str, String)], body: &str) -> String {
     // `[` and `{` in addresses would otherwise be patterns to curl.
     let mut lines = vec![format!("curl --globoff --request POST {}", quoted(url))];
-    lines.extend(headers.iter().map(|(name, value)| format!("--header {}", quoted(&format!("{name}: {value}")))));
+    lines.extend(
+        headers.iter().map(|(name, value)| format!("--header {}", quoted(&format!("{name}: {value}")))),
+    );
     lines.push(if fits(body) {
         // Unlike `--data`, takes a leading `@` for what it is.
         format!("--data-raw {}", quoted(body))
@@ -87,6 +89,7 @@ fn new_line(out: &mut String, depth: usize) {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
     use std::process::Command;
@@ -113,7 +116,8 @@ mod tests {
     #[test]
     fn the_whole_command_is_curl_and_its_arguments() {
         for body in HOSTILE {
-            let headers = [("x-sellvik-event", "order.created".to_owned()), ("webhook-id", "it's".to_owned())];
+            let headers =
+                [("x-sellvik-event", "order.created".to_owned()), ("webhook-id", "it's".to_owned())];
             let command = command("https://example.com/a?b='c'&d=$(id)", &headers, body);
             let script = format!("curl() {{ printf '%s\\0' \"$@\"; }}\n{command}");
             let output = Command::new("sh").arg("-c").arg(script).output().unwrap();

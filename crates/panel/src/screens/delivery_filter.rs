@@ -78,7 +78,13 @@ impl Filter {
 }
 
 /// The form that filters. `path` is the page; `kinds` are the event types to choose from.
-pub(crate) fn form(visit: &Visit, path: &str, range: &str, filter: &Filter, kinds: &BTreeSet<&str>) -> Markup {
+pub(crate) fn form(
+    visit: &Visit,
+    path: &str,
+    range: &str,
+    filter: &Filter,
+    kinds: &BTreeSet<&str>,
+) -> Markup {
     let custom = filter.since.is_some() || filter.until.is_some() || filter.event.is_some();
     let custom = custom || filter.since_problem || filter.until_problem;
     let (since, until) = (filter.since.map(time::input_value), filter.until.map(time::input_value));
@@ -142,7 +148,8 @@ pub(crate) fn form(visit: &Visit, path: &str, range: &str, filter: &Filter, kind
 
 fn moment(name: &str, label: &str, value: Option<&str>, problem: bool) -> Markup {
     let id = format!("filter-{name}");
-    let problems = if problem { vec!["This is not a time, so it was left out".to_owned()] } else { Vec::new() };
+    let problems =
+        if problem { vec!["This is not a time, so it was left out".to_owned()] } else { Vec::new() };
     html! {
         div {
             label for=(id) { (label) }

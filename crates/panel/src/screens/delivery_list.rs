@@ -30,10 +30,7 @@ pub(crate) struct Listing {
 }
 
 /// The list alone, for the script.
-pub(crate) async fn fragment(
-    State(panel): State<PanelParts>,
-    visit: Visit,
-) -> Result<Html<String>, Refusal> {
+pub(crate) async fn fragment(State(panel): State<PanelParts>, visit: Visit) -> Result<Html<String>, Refusal> {
     let webhook = panel.actions.webhook_get(visit.admin(), visit.id("id")).await?;
     let listing = load(&panel, &visit, &webhook, Filter::read(|name| visit.parameter(name))).await?;
     Ok(Html(region(&visit, &webhook, &listing).into_string()))

@@ -42,10 +42,7 @@ pub(crate) async fn show(State(panel): State<PanelParts>, visit: Visit) -> Resul
     Ok(page(&visit, Part::Webhooks, title, &crumbs(&visit, &webhook), &content))
 }
 
-pub(crate) async fn redeliver(
-    State(panel): State<PanelParts>,
-    posted: Posted,
-) -> Result<Redirect, Refusal> {
+pub(crate) async fn redeliver(State(panel): State<PanelParts>, posted: Posted) -> Result<Redirect, Refusal> {
     let visit = &posted.visit;
     let (webhook, id) = (visit.id("id"), visit.id("delivery"));
     let delivery = panel.actions.delivery_redeliver(visit.admin(), webhook, id).await?;
@@ -69,10 +66,7 @@ fn head(visit: &Visit, webhook: &Webhook, delivery: &Delivery) -> Markup {
             @else { span.muted { "Enable the webhook to send this again." } }
         }
     };
-    heading(
-        &html! { (delivery.kind.as_str()) @if delivery.test { " " span.tag { "test" } } },
-        &actions,
-    )
+    heading(&html! { (delivery.kind.as_str()) @if delivery.test { " " span.tag { "test" } } }, &actions)
 }
 
 fn done(word: Option<&str>) -> Markup {
@@ -125,12 +119,12 @@ fn next_words(webhook: &Webhook, delivery: &Delivery, now: Timestamp) -> String 
             format!("It was delivered{how}.")
         }
         DeliveryState::Dropped { reason } => {
-            let last = delivery.last.as_ref().map(|last| {
-                format!(" Last, {}.", delivery_words::clause(last))
-            });
+            let last = delivery.last.as_ref().map(|last| format!(" Last, {}.", delivery_words::clause(last)));
             format!("It was given up. {}{}", words::drop_reason(reason), last.unwrap_or_default())
         }
-        DeliveryState::Pending { .. } | DeliveryState::Failed { .. } if !webhook.enabled && !delivery.test => {
+        DeliveryState::Pending { .. } | DeliveryState::Failed { .. }
+            if !webhook.enabled && !delivery.test =>
+        {
             "It waits until the webhook is enabled. If that does not happen within 24 hours of its creation, \
              it is given up."
                 .to_owned()
@@ -166,9 +160,12 @@ fn others(visit: &Visit, webhook: &Webhook, delivery: &Delivery, family: &[Deliv
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
-    use sellvik_domain::{Attempt, DeliveryId, DropReason, EndpointUrl, EventId, EventType, ShopId, WebhookId};
+    use sellvik_domain::{
+        Attempt, DeliveryId, DropReason, EndpointUrl, EventId, EventType, ShopId, WebhookId,
+    };
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(1_779_889_500_000 + seconds * 1000)

@@ -30,7 +30,9 @@ pub(crate) fn advice(attempt: &Attempt) -> Option<&'static str> {
     let kind = attempt.error.as_deref().and_then(|error| FailureKinds::of(error.split(": ").next()?));
     if let Some(kind) = kind {
         return Some(match kind {
-            FailureKind::BlockedAddress => "Webhooks reach public addresses only. Check where the name points.",
+            FailureKind::BlockedAddress => {
+                "Webhooks reach public addresses only. Check where the name points."
+            }
             FailureKind::Timeout => "Answer with a 2xx first and do the work afterwards.",
             FailureKind::Dns => "Check the spelling of the address, and that its name exists.",
             FailureKind::Refused | FailureKind::Connect => {
@@ -44,7 +46,9 @@ pub(crate) fn advice(attempt: &Attempt) -> Option<&'static str> {
         });
     }
     match attempt.status? {
-        401 | 403 => Some("The endpoint asks for a login. Let requests with a valid signature in without one."),
+        401 | 403 => {
+            Some("The endpoint asks for a login. Let requests with a valid signature in without one.")
+        }
         404 | 410 => Some("There is nothing at this address. Check the webhook's URL."),
         405 => Some("The address does not accept POST requests."),
         413 => Some("The endpoint does not accept messages of this size."),

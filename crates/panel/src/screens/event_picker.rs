@@ -126,3 +126,58 @@ fn example(event: &Event<'_>) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn event<'a>(name: &'a str, family: &'a str, example: &'a Value) -> Event<'a> {
+        Event { name, family, description: "Something happened.", example }
+    }
+
+    #[test]
+    fn what_a_search_hides_is_still_sent() {
+        let example = Value::Null;
+        let catalogue = [event("a.one", "A", &example), event("b.two", "B", &example)];
+        let chosen = vec!["a.one".to_owned(), "b.two".to_owned()];
+        let draft = Draft { search: "two".to_owned(), chosen, ..Draft::default() };
+        let page = picker(&draft, &catalogue).into_string();
+        assert_eq!(page.matches("type=\"checkbox\"").count(), 2);
+        assert_eq!(page.matches(" checked").count(), 2);
+        assert_eq!(page.matches("data-event").count(), 2);
+        assert_eq!(page.matches("class=\"pick\" hidden").count(), 1);
+        assert!(count(&draft, &catalogue).into_string().contains("<strong>2</strong> of 2"));
+    }
+
+    #[test]
+    fn families_stand_together_wherever_their_events_are() {
+        let example = Value::Null;
+        let catalogue =
+            [event("a.one", "A", &example), event("b.two", "B", &example), event("c.three", "A", &example)];
+        let families = families(&catalogue);
+        let names: Vec<Vec<&str>> =
+            families.iter().map(|family| family.iter().map(|event| event.name).collect()).collect();
+        assert_eq!(names, [vec!["a.one", "c.three"], vec!["b.two"]]);
+    }
+
+    #[test]
+    fn whatever_text_comes_is_text() {
+        let example = json!({"</code><script>": "\"'<img onerror=x>"});
+        let evil = "\"><script>alert(1)</script>";
+        let catalogue = [Event { name: "a.one", family: evil, description: evil, example: &example }];
+        let problems =
+            super::super::webhook_draft::Problems { events: vec![evil.to_owned()], ..Default::default() };
+        let draft =
+            Draft { search: evil.to_owned(), chosen: vec![evil.to_owned()], problems, ..Draft::default() };
+        let page = picker(&draft, &catalogue).into_string();
+        assert!(!page.contains("<script") && !page.contains("<img"), "{page}");
+    }
+
+    #[test]
+    fn a_long_example_is_cut_between_characters() {
+        let example = json!("ş".repeat(EXAMPLE_BYTES_MAX));
+        let text = super::example(&event("a.one", "A", &example));
+        assert!(text.ends_with("ş\n…") && text.len() < EXAMPLE_BYTES_MAX + 8);
+    }
+}

@@ -60,9 +60,10 @@ pub(crate) async fn ask(State(panel): State<PanelParts>, visit: Visit) -> Result
     let webhook = panel.actions.webhook_get(visit.admin(), visit.id("id")).await?;
     let id = panel.actions.webhook_writable(visit.admin(), visit.id("id")).await?;
     let wanted = Wanted::read(|name| visit.parameter(name), visit.now);
-    let counted = match wanted.begins(visit.now) {
-        Some(since) => count(&panel, &visit, id, since, &wanted).await?,
-        None => html! {},
+    let counted = if let Some(since) = wanted.begins(visit.now) {
+        count(&panel, &visit, id, since, &wanted).await?
+    } else {
+        html! {}
     };
     Ok(whole(&visit, &webhook, &html! { (counted) (form(&visit, &webhook, &wanted)) }))
 }
@@ -72,7 +73,8 @@ pub(crate) async fn start(
     Posted { visit, fields }: Posted,
 ) -> Result<Response, Refusal> {
     let id = panel.actions.webhook_writable(visit.admin(), visit.id("id")).await?;
-    let body = json!({"since": fields.one("since"), "until": fields.one("until"), "status": fields.one("status")});
+    let body =
+        json!({"since": fields.one("since"), "until": fields.one("until"), "status": fields.one("status")});
     match panel.actions.webhook_redeliver(visit.admin(), id, "", body.to_string().as_bytes()).await {
         Ok(Redelivery::Started(job)) => {
             Ok(Redirect::to(&visit.path(&format!("/webhooks/{id}/redeliver/{}", job.id))).into_response())
@@ -119,7 +121,10 @@ async fn count(
         Ok(Redelivery::Counted(many)) => many,
         Ok(Redelivery::Started(_)) => return Err(Refusal::internal()),
         Err(ActionError::WebhookDisabled) => {
-            return Ok(notice("note", &html! { "This webhook is disabled. Enable it first; then deliveries can be sent again." }));
+            return Ok(notice(
+                "note",
+                &html! { "This webhook is disabled. Enable it first; then deliveries can be sent again." },
+            ));
         }
         Err(other) => return Err(other.into()),
     };
@@ -190,7 +195,11 @@ fn form(visit: &Visit, webhook: &Webhook, wanted: &Wanted) -> Markup {
 
 const CHOICES: [(DeliveryStatus, &str, &str); 3] = [
     (DeliveryStatus::Dropped, "Given up", "What was tried in vain, and would not be tried any more."),
-    (DeliveryStatus::Failed, "Retrying", "What failed and waits for its next attempt; it is tried at once instead."),
+    (
+        DeliveryStatus::Failed,
+        "Retrying",
+        "What failed and waits for its next attempt; it is tried at once instead.",
+    ),
     (DeliveryStatus::Succeeded, "Succeeded", "What your endpoint took, but lost afterwards."),
 ];
 
@@ -203,7 +212,9 @@ mod tests {
         Wanted::read(
             |name| {
                 let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-                pairs.find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.into_owned())
+                pairs
+                    .find(|(key, value)| key == name && !value.is_empty())
+                    .map(|(_, value)| value.into_owned())
             },
             now(),
         )

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use sellvik_domain::{HourCounts, WebhookHour};
 
+use super::webhook_numbers;
 use crate::chart::{Axis, HEIGHT, line, percent};
 use crate::time;
 use crate::time::strftime;
@@ -64,7 +65,7 @@ pub(crate) fn charts(hours: &[WebhookHour], range: Range, other: &str) -> Markup
                     (outcomes(hours, &sum, range))
                     (response_times(hours, &sum, range))
                 }
-                (numbers(hours))
+                (webhook_numbers::table(hours))
             }
         }
     }
@@ -83,8 +84,17 @@ fn outcomes(hours: &[WebhookHour], sum: &HourCounts, range: Range) -> Markup {
         "outcomes",
         "Attempts",
         &summary,
-        &[("ok", "Succeeded"), ("failed", "Failed, tried again"), ("dropped", "Deliveries given up")],
-        &frame(hours, axis, range, &|value| value.to_string(), &plot, "outcomes", "Attempts per hour", &summary),
+        &[("ok", "Succeeded"), ("failed", "Failed attempts"), ("dropped", "Deliveries given up")],
+        &frame(
+            hours,
+            axis,
+            range,
+            &|value| value.to_string(),
+            &plot,
+            "outcomes",
+            "Attempts per hour",
+            &summary,
+        ),
     )
 }
 
@@ -203,41 +213,6 @@ fn labels(hours: &[WebhookHour], range: Range) -> Vec<(usize, String)> {
     }
 }
 
-fn numbers(hours: &[WebhookHour]) -> Markup {
-    let counted = hours.iter().rev().filter(|hour| hour.counts != HourCounts::default());
-    html! {
-        details.numbers {
-            summary { "Show the numbers" }
-            div.scroll tabindex="0" role="region" aria-label="Numbers per hour" {
-                table.plain-table {
-                    caption.visually-hidden { "Attempts and response times per hour, newest first" }
-                    thead { tr {
-                        th scope="col" { "Hour (UTC)" }
-                        th scope="col" { "Succeeded" }
-                        th scope="col" { "Failed attempts" }
-                        th scope="col" { "Given up" }
-                        th scope="col" { "Half within" }
-                        th scope="col" { "95 % within" }
-                    } }
-                    tbody {
-                        @for hour in counted {
-                            tr {
-                                th scope="row" { (strftime(hour.begins, "%-d %b, %H:%M")) }
-                                td { (hour.counts.succeeded) }
-                                td { (hour.counts.failed) }
-                                td { (hour.counts.dropped) }
-                                @for percent in [50, 95] {
-                                    td { (hour.counts.response_ms(percent).map_or_else(|| "–".to_owned(), span)) }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
 fn outcome_words(counts: &HourCounts) -> String {
     let HourCounts { succeeded, failed, dropped, .. } = counts;
     if (*succeeded, *failed, *dropped) == (0, 0, 0) {
@@ -253,7 +228,7 @@ fn response_words(counts: &HourCounts) -> String {
     }
 }
 
-fn span(ms: u64) -> String {
+pub(crate) fn span(ms: u64) -> String {
     match ms {
         0 => "0".to_owned(),
         whole if whole % 1000 == 0 => format!("{} s", whole / 1000),
@@ -273,7 +248,8 @@ mod tests {
 
     #[test]
     fn labels_stand_at_round_hours_and_at_days() {
-        let texts = |range| labels(&hours(range), range).into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+        let texts =
+            |range| labels(&hours(range), range).into_iter().map(|(_, text)| text).collect::<Vec<_>>();
         assert_eq!(texts(Range::Day), ["18:00", "00:00", "06:00", "12:00"]);
         assert!((3..=4).contains(&texts(Range::Week).len()));
     }
@@ -288,7 +264,8 @@ mod tests {
     fn every_mark_has_its_words_and_empty_charts_say_so() {
         let mut hours = hours(Range::Day);
         assert!(charts(&hours, Range::Day, "?").into_string().contains("Nothing was sent"));
-        hours[3].counts = HourCounts { succeeded: 4, failed: 2, dropped: 1, buckets: [0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0] };
+        hours[3].counts =
+            HourCounts { succeeded: 4, failed: 2, dropped: 1, buckets: [0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0] };
         let page = charts(&hours, Range::Day, "?range=7d").into_string();
         assert!(page.contains("4 succeeded, 2 failed, 1 given up"));
         assert_eq!(page.matches("class=\"dropped\"").count(), 1);

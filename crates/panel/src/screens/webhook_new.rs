@@ -42,8 +42,7 @@ pub(crate) async fn create(
 }
 
 fn filled(visit: &Visit, draft: &Draft, catalogue: &[Event<'_>]) -> Html<String> {
-    let used =
-        Use { action: &visit.path("/webhooks/new"), submit: "Create webhook", back: &visit.path("") };
+    let used = Use { action: &visit.path("/webhooks/new"), submit: "Create webhook", back: &visit.path("") };
     let content = html! {
         (heading(&html! { "New webhook" }, &html! {}))
         (webhook_form(visit, &used, draft, catalogue))

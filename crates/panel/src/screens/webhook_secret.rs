@@ -31,11 +31,22 @@ pub(crate) fn of_new(visit: &Visit, created: &Created) -> Html<String> {
             (onward(visit, &own))
         }
     };
-    page(visit, Part::Webhooks, "Your webhook is ready", &crumbs(visit, &own, webhook_list::title(&created.webhook)), &content)
+    page(
+        visit,
+        Part::Webhooks,
+        "Your webhook is ready",
+        &crumbs(visit, &own, webhook_list::title(&created.webhook)),
+        &content,
+    )
 }
 
 /// Of a webhook whose secret was replaced. `name` is what the webhook is called, if that may be told.
-pub(crate) fn of_rotated(visit: &Visit, id: WebhookId, name: Option<String>, rotated: &Rotated) -> Html<String> {
+pub(crate) fn of_rotated(
+    visit: &Visit,
+    id: WebhookId,
+    name: Option<String>,
+    rotated: &Rotated,
+) -> Html<String> {
     let own = own(visit, id);
     let when = html! {
         @if rotated.active_from <= visit.now {
@@ -56,7 +67,13 @@ pub(crate) fn of_rotated(visit: &Visit, id: WebhookId, name: Option<String>, rot
         (verifying())
         div.actions { (onward(visit, &own)) }
     };
-    page(visit, Part::Webhooks, "Your new secret", &crumbs(visit, &own, name.as_deref().unwrap_or_default()), &content)
+    page(
+        visit,
+        Part::Webhooks,
+        "Your new secret",
+        &crumbs(visit, &own, name.as_deref().unwrap_or_default()),
+        &content,
+    )
 }
 
 fn secret(secret: &WebhookSecret, when: &Markup) -> Markup {

@@ -36,7 +36,8 @@ pub(crate) async fn show(State(panel): State<PanelParts>, visit: Visit) -> Resul
     let range = Range::of(visit.parameter("range").as_deref());
     let since = visit.now.before(HOUR * (Range::Week.hours() - 1));
     let counted = panel.actions.webhook_hours(visit.admin(), &[webhook.id], since).await?;
-    let counted = counted.into_iter().find(|(id, _)| *id == webhook.id).map_or_else(Vec::new, |(_, hours)| hours);
+    let counted =
+        counted.into_iter().find(|(id, _)| *id == webhook.id).map_or_else(Vec::new, |(_, hours)| hours);
     let filter = Filter::read(|name| visit.parameter(name));
     let listing = delivery_list::load(&panel, &visit, &webhook, filter.clone()).await?;
     let known: BTreeSet<&str> = panel.actions.catalogue().map(|entry| entry.name()).collect();
@@ -97,8 +98,8 @@ fn troubles(visit: &Visit, webhook: &Webhook, counted: &[WebhookHour]) -> Markup
             (notice("bad", &html! {
                 p {
                     strong { "This endpoint keeps failing." }
-                    " The last " (webhook.failure_count) " attempts failed. Each delivery is tried for 24 hours, so nothing "
-                    "is lost before then. "
+                    " The last " (webhook.failure_count) " attempts failed. Each delivery is tried for "
+                    "24 hours before it is given up. "
                     a href={ (path(visit, webhook, "?status=failed")) "#deliveries" } { "See what it answered" }
                 }
             }))

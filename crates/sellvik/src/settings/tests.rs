@@ -30,6 +30,8 @@ fn what_cannot_be_used_is_named() {
         ("--database-url", "mysql://x"),
         ("--encryption-key", "c2hvcnQ="),
         ("--endpoint-allow", "10.0.0.0/33"),
+        ("--endpoint-allow", "010.0.0.0/8"),
+        ("--endpoint-allow", "010.0.0.1"),
         ("--retry-schedule", "30s,0s"),
         ("--retry-schedule", "soon"),
         ("--delivery-timeout", "0s"),

@@ -57,6 +57,7 @@ async fn a_focus_that_is_not_seen_is_found() {
 
 /// Goes through the page by the tab key; what is wrong.
 async fn walk(panel: &Panel) -> Vec<String> {
+    can_type(panel).await;
     let reachable = panel.script(REACHABLE, Vec::new()).await;
     let reachable = reachable.as_array().unwrap();
     let (mut reached, mut problems) = (vec![false; reachable.len()], Vec::new());
@@ -80,13 +81,13 @@ async fn a_webhook_is_made_by_the_keyboard_alone() {
     let shop = server.shop().await;
     let panel = Panel::open(&server, &shop).await;
 
-    // Keys that come before the window has the focus are lost.
-    panel.until("the focus in the window", async || {
-        Ok((panel.value("document.hasFocus()").await == true).then_some(()))
-    })
-    .await;
+    can_type(&panel).await;
     panel.keys(Key::Tab).await;
-    assert_eq!(panel.value("document.activeElement.textContent").await, "Skip to content");
+    let focused = async || {
+        let focused = panel.value("document.activeElement.textContent").await;
+        Ok((panel.value("document.activeElement === document.body").await == false).then_some(focused))
+    };
+    assert_eq!(panel.until("the focus on something", focused).await, "Skip to content");
     panel.keys(Key::Enter).await;
     panel
         .until("the focus in the content", async || {
@@ -104,6 +105,15 @@ async fn a_webhook_is_made_by_the_keyboard_alone() {
     tab_to(&panel, "Create webhook", "document.activeElement.textContent").await;
     panel.keys(Key::Enter).await;
     panel.see_heading("Your webhook is ready").await;
+}
+
+/// Waits until the window has the focus: keys that come earlier are lost.
+async fn can_type(panel: &Panel) {
+    panel
+        .until("the focus in the window", async || {
+            Ok((panel.value("document.hasFocus()").await == true).then_some(()))
+        })
+        .await;
 }
 
 async fn tab_to(panel: &Panel, wanted: &str, expression: &str) {

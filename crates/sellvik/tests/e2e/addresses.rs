@@ -8,7 +8,7 @@ use crate::dns::Dns;
 use crate::harness::{Server, Shop};
 
 /// Loopback in many spellings.
-const LOOPBACK: [&str; 22] = [
+pub const LOOPBACK: [&str; 26] = [
     "127.0.0.1",
     "127.1",
     "127.0.1",
@@ -31,10 +31,14 @@ const LOOPBACK: [&str; 22] = [
     "[64:ff9b::7f00:1]",
     "[64:ff9b::127.0.0.1]",
     "[2002:7f00:1::]",
+    "[::FFFF:7F00:1]",
+    "[0:0:0:0:0:FFFF:127.0.0.1]",
+    "%30x7F.1",
+    "１２７。１．",
 ];
 
 /// Everything else that is not globally reachable unicast.
-const SPECIAL: [&str; 52] = [
+pub const SPECIAL: [&str; 53] = [
     "0.0.0.0",
     "0",
     "10.0.0.1",
@@ -71,6 +75,7 @@ const SPECIAL: [&str; 52] = [
     "[64:ff9b:1::808:808]",
     "[100::1]",
     "[2001::1]",
+    "[2001:0:4136:e378:8000:63bf:80ff:fffe]",
     "[2001:2::1]",
     "[2001:10::1]",
     "[2001:20::1]",

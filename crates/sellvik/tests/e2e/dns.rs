@@ -11,7 +11,15 @@ const TYPE_A: u16 = 1;
 const TYPE_AAAA: u16 = 28;
 const NO_SUCH_NAME: u8 = 3;
 
-type Table = HashMap<String, Vec<IpAddr>>;
+/// What a name stands for, and what was asked about it.
+#[derive(Default)]
+struct Entry {
+    /// The addresses of the first question and answer, the second, and so on; the last ones for ever.
+    turns: Vec<Vec<IpAddr>>,
+    asked: HashMap<u16, usize>,
+}
+
+type Table = HashMap<String, Entry>;
 
 /// Answers until it is dropped. Names it does not know do not exist; names with no addresses are met
 /// with silence.
@@ -23,7 +31,7 @@ pub struct Dns {
 
 impl Dns {
     pub async fn start(table: &[(&str, &[&str])]) -> Self {
-        let known = table.iter().map(|(name, addresses)| row(name, addresses)).collect();
+        let known = table.iter().map(|(name, addresses)| ((*name).to_owned(), entry(&[addresses]))).collect();
         let table = Arc::new(Mutex::new(known));
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
@@ -31,7 +39,7 @@ impl Dns {
         let answering = tokio::spawn(async move {
             let mut packet = [0; 1500];
             while let Ok((length, from)) = socket.recv_from(&mut packet).await {
-                let reply = answer(&packet[..length], &shared.lock().unwrap());
+                let reply = answer(&packet[..length], &mut shared.lock().unwrap());
                 if let Some(answer) = reply {
                     let _ = socket.send_to(&answer, from).await;
                 }
@@ -42,7 +50,19 @@ impl Dns {
 
     /// From now on this name has these addresses.
     pub fn set(&self, name: &str, addresses: &[&str]) {
-        self.table.lock().unwrap().extend([row(name, addresses)]);
+        self.set_turns(name, &[addresses]);
+    }
+
+    /// From now on this name has other addresses each time it is asked for, in the end the last ones.
+    pub fn set_turns(&self, name: &str, turns: &[&[&str]]) {
+        self.table.lock().unwrap().insert(name.to_owned(), entry(turns));
+    }
+
+    /// How often the name's IPv4 and IPv6 addresses were asked for since they were set.
+    pub fn asked(&self, name: &str) -> (usize, usize) {
+        let table = self.table.lock().unwrap();
+        let asked = |kind| table[name].asked.get(&kind).copied().unwrap_or_default();
+        (asked(TYPE_A), asked(TYPE_AAAA))
     }
 }
 
@@ -52,12 +72,22 @@ impl Drop for Dns {
     }
 }
 
-fn row(name: &str, addresses: &[&str]) -> (String, Vec<IpAddr>) {
-    (name.to_owned(), addresses.iter().map(|address| address.parse().unwrap()).collect())
+fn entry(turns: &[&[&str]]) -> Entry {
+    let parsed = |addresses: &&[&str]| addresses.iter().map(|address| address.parse().unwrap()).collect();
+    Entry { turns: turns.iter().map(parsed).collect(), asked: HashMap::new() }
+}
+
+impl Entry {
+    /// The addresses of this turn; both families' turns go by their own questions.
+    fn next(&mut self, kind: u16) -> &[IpAddr] {
+        let asked = self.asked.entry(kind).or_default();
+        *asked += 1;
+        &self.turns[(*asked).min(self.turns.len()) - 1]
+    }
 }
 
 /// The question repeated, and answers with a time to live of zero (RFC 1035 §4).
-fn answer(packet: &[u8], table: &Table) -> Option<Vec<u8>> {
+fn answer(packet: &[u8], table: &mut Table) -> Option<Vec<u8>> {
     let (mut at, mut labels) = (12, Vec::new());
     while packet[at] != 0 {
         let end = at + 1 + usize::from(packet[at]);
@@ -65,8 +95,8 @@ fn answer(packet: &[u8], table: &Table) -> Option<Vec<u8>> {
         at = end;
     }
     let kind = u16::from_be_bytes([packet[at + 1], packet[at + 2]]);
-    let addresses = table.get(&labels.join("."));
-    if addresses.is_some_and(Vec::is_empty) {
+    let addresses = table.get_mut(&labels.join(".")).map(|entry| entry.next(kind));
+    if addresses.is_some_and(<[IpAddr]>::is_empty) {
         return None;
     }
     let records: Vec<Vec<u8>> = addresses

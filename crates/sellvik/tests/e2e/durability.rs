@@ -10,9 +10,13 @@ use crate::program::Program;
 
 mod commands;
 mod crashes;
+mod damage;
 mod dev;
 mod keys;
+mod ledger;
+mod load;
 mod logs;
+mod sink;
 mod stops;
 
 pub(super) const EVENTS: &str = "/api/v1/platform/events";
@@ -32,6 +36,42 @@ pub(super) fn serve(folder: &Path, flags: &[&str]) -> Command {
     let mut command = sellvik(&["serve", "--listen", "127.0.0.1:0", "--database-url"]);
     command.arg(format!("sqlite://{}", folder.join("sellvik.db").display())).args(flags);
     command
+}
+
+/// The same command, started by a shell that runs these lines first. The process is the same one: the
+/// shell becomes it.
+pub(super) fn after_lines(lines: &str, command: &Command) -> Command {
+    let mut shell = Command::new("bash");
+    shell.args(["-c", &format!("{lines}\nexec \"$@\""), "bash"]);
+    shell.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    shell
+}
+
+/// A process that can be told more than to end.
+pub(super) struct Pid(String);
+
+impl Pid {
+    /// The lines of shell that keep the process's id in this folder.
+    pub(super) fn keep_in(folder: &Path) -> String {
+        format!("echo $$ >'{}'", folder.join("pid").display())
+    }
+
+    /// The id that was kept in this folder.
+    pub(super) fn kept_in(folder: &Path) -> Self {
+        Self(std::fs::read_to_string(folder.join("pid")).unwrap().trim().to_owned())
+    }
+
+    /// Runs this program with the id as its last argument.
+    pub(super) fn run(&self, program: &str, arguments: &[&str]) {
+        let status = Command::new(program).args(arguments).arg(&self.0).status().unwrap();
+        assert!(status.success(), "{program} {arguments:?}: {status}");
+    }
 }
 
 /// A running process of the service.
@@ -82,7 +122,12 @@ impl Node {
 
     /// Registers a webhook; its object.
     pub(super) async fn webhook(&self, shop: &Shop, url: &str) -> Value {
-        let body = json!({"url": url, "events": ["order.cancelled"]});
+        self.webhook_for(shop, url, "order.cancelled").await
+    }
+
+    /// Registers a webhook for events of this type; its object.
+    async fn webhook_for(&self, shop: &Shop, url: &str, kind: &str) -> Value {
+        let body = json!({"url": url, "events": [kind]});
         self.admin(shop).post("/api/v1/admin/webhooks", &body).await.expect(201)
     }
 

@@ -1,7 +1,8 @@
 //! Attempts without an answer that counts: each a failure of the whole chain, in plain words
 //! (CONTRACT §5).
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
+use std::process::Command;
 use std::time::Duration;
 
 use sellvik_testkit::{Receiver, Reply, TestCa, TestTls};
@@ -12,6 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::dns::Dns;
 use crate::harness::{Scene, Server, Shop, Webhook, assert_shows};
+use crate::program::Program;
 
 /// A port of loopback on which nothing listens.
 async fn closed_port() -> u16 {
@@ -159,6 +161,39 @@ async fn a_trusted_certificate_that_has_expired_or_is_for_another_name() {
         assert_eq!(error, format!("the TLS handshake failed: {words}"));
         assert_eq!(receiver.received().len(), 0);
     }
+}
+
+/// A server in a process of its own that speaks no newer TLS than 1.0 or 1.1; where.
+async fn old_tls(version: &str, identity: &str) -> (Program, SocketAddr) {
+    let mut command = Command::new("python3");
+    command.args([concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/old_tls.py"), version, identity]);
+    let program = Program::start(&mut command);
+    let listening = |line: &str| line.strip_prefix("listening on ").and_then(|at| at.parse().ok());
+    let address = program.out.first("the server's address", listening).await;
+    (program, address)
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_only_tls_1_0_or_1_1() {
+    let (ca, authority) = (TestCa::new(), NamedTempFile::new().unwrap());
+    std::fs::write(authority.path(), ca.pem()).unwrap();
+    let identity = NamedTempFile::new().unwrap();
+    std::fs::write(identity.path(), ca.server(&["127.0.0.1"]).identity_pem()).unwrap();
+    let identity = identity.path().to_str().unwrap();
+    let server = Server::start_with(&["--endpoint-ca", authority.path().to_str().unwrap()]).await;
+    for version in ["TLSv1", "TLSv1_1"] {
+        let (_program, address) = old_tls(version, identity).await;
+        let error = error_at(&server, &format!("https://{address}/hook")).await;
+        let words = "the endpoint offers neither TLS 1.2 nor TLS 1.3 in a form we accept";
+        assert_eq!(error, format!("the TLS handshake failed: {words}"));
+    }
+    // It is the version alone that it fails by.
+    let (_program, address) = old_tls("TLSv1_2", identity).await;
+    let shop = server.shop().await;
+    let webhook = shop.webhook(&format!("https://{address}/hook"), &["order.cancelled"]).await;
+    shop.publish("order.cancelled").await;
+    let delivery = shop.attempted(&webhook, 1).await;
+    assert_shows(&delivery, &json!({"status": "succeeded", "lastResponseCode": 200, "lastError": null}));
 }
 
 #[tokio::test]

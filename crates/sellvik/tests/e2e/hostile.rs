@@ -5,6 +5,9 @@ use serde_json::json;
 use crate::checks::{EVENTS, NO_WEBHOOK, SHOPS, WEBHOOKS, bad_body, send};
 use crate::harness::Server;
 
+mod data;
+mod injection;
+
 /// Nested far deeper than anything reads, within the size that may be sent.
 const DEPTH: usize = 20_000;
 
@@ -164,6 +167,24 @@ async fn of_a_field_given_twice_one_counts_and_is_checked() {
     let answer = send(&server.anonymous, &shop.key, "POST", WEBHOOKS, None, body.as_bytes()).await;
     assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_body"));
     assert_eq!(shop.admin.get(WEBHOOKS).await.expect(200)["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_whole_number_may_be_written_in_any_way_that_json_has() {
+    let server = Server::start().await;
+    let shop = server.shop().await;
+    let webhook = shop.webhook("https://127.0.0.1/hook", &["order.created"]).await;
+    let path = format!("{}/rotate-secret", webhook.path);
+    let rotate = async |number: &str| {
+        let body = format!("{{\"activateIn\":{number}}}");
+        send(&server.anonymous, &shop.key, "POST", &path, None, body.as_bytes()).await
+    };
+    for number in ["0", "-0", "-0.0", "60", "60.0", "6e1", "86400.00", "0.6E+2"] {
+        rotate(number).await.expect(200);
+    }
+    for number in ["60.5", "-1", "-1.0", "86401.0", "1e300", "1e-9", "1e400", "\"60\"", "[60]"] {
+        bad_body(&rotate(number).await, &[r#"["activateIn"]"#]);
+    }
 }
 
 #[tokio::test]

@@ -1,18 +1,120 @@
-//! Requests as bytes: whatever follows a request in its connection does not hold up its answer.
+//! Requests as bytes: each is answered once, in its turn, or the connection ends.
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::harness::Server;
 
+mod framing;
+mod heads;
+mod meanwhile;
+mod pipelines;
+mod targets;
+
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Follows whatever is sent, and is answered only where that left the connection in good order.
+const LAST: &[u8] = b"GET /api/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+/// The headers that answers have; none of them repeats anything of the request.
+const OURS: [&str; 8] = [
+    "allow",
+    "cache-control",
+    "connection",
+    "content-length",
+    "content-type",
+    "date",
+    "retry-after",
+    "x-content-type-options",
+];
+
+/// An answer as it came over the wire.
+pub(super) struct Raw {
+    pub(super) status: u16,
+    pub(super) body: Vec<u8>,
+}
+
+pub(super) async fn connect(server: &Server) -> TcpStream {
+    TcpStream::connect(server.url().strip_prefix("http://").unwrap()).await.unwrap()
+}
+
+/// Sends these bytes and then [`LAST`]; every answer until the server ends the connection.
+pub(super) async fn answers(server: &Server, bytes: &[u8]) -> Vec<Raw> {
+    let (mut reader, mut writer) = connect(server).await.into_split();
+    let (sent, mut received) = ([bytes, LAST].concat(), vec![0; 0]);
+    let write = async {
+        // The server may answer and close before it has read everything.
+        let _ = writer.write_all(&sent).await;
+    };
+    let read = async {
+        let mut part = vec![0; 65_536];
+        while let Ok(length @ 1..) = reader.read(&mut part).await {
+            received.extend_from_slice(&part[..length]);
+        }
+    };
+    let both = async { tokio::join!(write, read) };
+    let told = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]);
+    assert!(tokio::time::timeout(PATIENCE, both).await.is_ok(), "no end after {told:?}");
+    let (mut rest, mut all) = (&received[..], Vec::new());
+    while !rest.is_empty() {
+        let (answer, after) = parse(rest).unwrap_or_else(|| panic!("{told:?}: {}", received.escape_ascii()));
+        // A refusal without our envelope is HTTP's own, and the connection's end.
+        assert!(answer.status < 400 || !answer.body.is_empty() || after.is_empty(), "{told:?}");
+        all.push(answer);
+        rest = after;
+    }
+    all
+}
+
+/// The statuses of the answers.
+pub(super) async fn statuses(server: &Server, bytes: &[u8]) -> Vec<u16> {
+    answers(server, bytes).await.iter().map(|answer| answer.status).collect()
+}
+
+/// One answer with nothing but headers of ours and, if it is an error with a body, the errors' envelope.
+fn parse(bytes: &[u8]) -> Option<(Raw, &[u8])> {
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let (head, rest) = (std::str::from_utf8(&bytes[..end]).ok()?, &bytes[end + 4..]);
+    let mut lines = head.split("\r\n");
+    let status = lines.next()?.strip_prefix("HTTP/1.")?.get(2..5)?.parse().ok()?;
+    let mut length = 0;
+    for line in lines {
+        let (name, value) = line.split_once(": ")?;
+        let name = name.to_ascii_lowercase();
+        assert!(OURS.contains(&&*name) && !value.contains(['\r', '\n', '\0']), "{line:?}");
+        if name == "content-length" {
+            length = value.parse().ok()?;
+        }
+    }
+    let (body, rest) = rest.split_at_checked(length)?;
+    if status >= 400 && length > 0 {
+        let json: Value = serde_json::from_slice(body).ok()?;
+        assert!(
+            head.contains("content-type: application/json") && json["error"]["code"].is_string(),
+            "{json}"
+        );
+    }
+    Some((Raw { status, body: body.to_vec() }, rest))
+}
+
+/// A request with these header lines.
+pub(super) fn request(line: &str, headers: &[&str], body: &[u8]) -> Vec<u8> {
+    let mut bytes = format!("{line} HTTP/1.1\r\nHost: x\r\n").into_bytes();
+    for header in headers {
+        bytes.extend_from_slice(header.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(body);
+    bytes
+}
 
 /// The status line of the first answer to these bytes, with the connection kept open.
 async fn first_line(server: &Server, bytes: &[u8]) -> String {
-    let url = server.url();
-    let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).await.unwrap();
+    let mut stream = connect(server).await;
     // The server may answer and close before it has read everything.
     let _ = stream.write_all(bytes).await;
     let mut answer = vec![0; 4096];

@@ -12,9 +12,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::checks::{EVENTS, refused};
-use crate::durability::{Node, Shop, event, serve};
+use crate::durability::{Node, Pid, Shop, after_lines, event, serve};
 use crate::harness::{Scene, eventually};
-use crate::program::Program;
 
 /// No file may grow beyond this: a few dozen events' worth.
 const FILE_KIB_MAX: u32 = 1024;
@@ -28,19 +27,17 @@ fn arrivals(receiver: &Receiver) -> BTreeMap<String, usize> {
     arrivals
 }
 
-/// The same command where no file can grow beyond [`FILE_KIB_MAX`]: to it, the disk is full then.
-fn with_little_space(command: &Command) -> Command {
-    let mut limited = Command::new("bash");
+/// The same command where no file can grow beyond [`FILE_KIB_MAX`]: to it, the disk is full then. The limit
+/// is a soft one, so that it can be raised while the process runs.
+fn with_little_space(folder: &Path, command: &Command) -> Command {
+    let keep = Pid::keep_in(folder);
     // Without the trap the process would be killed instead of being told.
-    let script = format!("trap '' XFSZ; ulimit -f {FILE_KIB_MAX}; exec \"$@\"");
-    limited.args(["-c", &script, "bash"]).arg(command.get_program()).args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => limited.env(name, value),
-            None => limited.env_remove(name),
-        };
-    }
-    limited
+    after_lines(&format!("{keep}; trap '' XFSZ; ulimit -S -f {FILE_KIB_MAX}"), command)
+}
+
+/// Gives the process that keeps its id in this folder all the space there is.
+fn make_space(folder: &Path) {
+    Pid::kept_in(folder).run("prlimit", &["--fsize=unlimited:", "--pid"]);
 }
 
 fn large_event(shop: &Shop, id: &str) -> Value {
@@ -102,7 +99,7 @@ async fn succeeded(node: &Node, shop: &Shop, webhook: &Value, ids: &BTreeSet<Str
 async fn a_full_disk_refuses_events_whole_and_keeps_every_event_that_was_accepted() {
     let (folder, receiver) = (TempDir::new().unwrap(), Receiver::start().await);
     let flags = ["--endpoint-allow", "127.0.0.0/8"];
-    let mut limited = with_little_space(&serve(folder.path(), &flags));
+    let mut limited = with_little_space(folder.path(), &serve(folder.path(), &flags));
     let mut node = Node::run(folder.path(), &mut limited).await;
     let shop = node.shop().await;
     let webhook = node.webhook(&shop, &receiver.url("/hook")).await;
@@ -134,7 +131,8 @@ async fn a_full_disk_refuses_events_whole_and_keeps_every_event_that_was_accepte
 async fn a_full_disk_stays_on_the_health_page_although_calls_that_write_nothing_succeed() {
     let (folder, receiver) = (TempDir::new().unwrap(), Receiver::start().await);
     let flags = ["--endpoint-allow", "127.0.0.0/8"];
-    let node = Node::run(folder.path(), &mut with_little_space(&serve(folder.path(), &flags))).await;
+    let node =
+        Node::run(folder.path(), &mut with_little_space(folder.path(), &serve(folder.path(), &flags))).await;
     let shop = node.shop().await;
     node.webhook(&shop, &receiver.url("/hook")).await;
     let mut published = Published::default();
@@ -155,6 +153,93 @@ async fn a_full_disk_stays_on_the_health_page_although_calls_that_write_nothing_
         assert!(answer.status == 503 || answer.expect(202)["duplicate"] == true);
         node.platform.get("/api/health").await.expect(503);
     }
+}
+
+/// Waits until the process says that it is well.
+async fn good_health(node: &Node) {
+    eventually("good health", async || {
+        let answer = node.platform.get("/api/health").await;
+        if answer.status == 200 { Ok(()) } else { Err(answer.json()) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn when_there_is_space_again_a_running_process_goes_on_by_itself() {
+    let (folder, receiver) = (TempDir::new().unwrap(), Receiver::start().await);
+    let gate = Gate::new();
+    receiver.script("/hook", [Reply::gate(gate.clone(), 200)]);
+    let flags = ["--endpoint-allow", "127.0.0.0/8", "--delivery-timeout", "1m"];
+    let command = serve(folder.path(), &flags);
+    let node = Node::run(folder.path(), &mut with_little_space(folder.path(), &command)).await;
+    let shop = node.shop().await;
+    let webhook = node.webhook(&shop, &receiver.url("/hook")).await;
+    let mut published = Published::default();
+    published.fill(&node, &shop).await;
+    node.platform.get("/api/health").await.expect(503);
+    // The attempts in flight end, and there is no space to say so.
+    gate.open();
+    let unsettled = |line: &str| line.contains("not settled yet").then_some(());
+    node.program.err.first("a settlement that fails", unsettled).await;
+    eventually("a pause", async || {
+        let before = arrivals(&receiver).len();
+        for number in 0..20 {
+            published_again(&node, &shop, number).await;
+        }
+        let after = arrivals(&receiver).len();
+        if before == after { Ok(()) } else { Err(json!([before, after])) }
+    })
+    .await;
+    let (sent, accepted) = (arrivals(&receiver).len(), published.accepted.len());
+    assert!(sent < accepted / 2, "{sent} of {accepted} were sent, and none of it can be recorded");
+    node.platform.get("/api/health").await.expect(503);
+
+    make_space(folder.path());
+    good_health(&node).await;
+    succeeded(&node, &shop, &webhook, &published.accepted).await;
+    let once = |ids: &BTreeSet<String>| ids.iter().map(|id| (id.clone(), 1)).collect::<BTreeMap<_, _>>();
+    assert_eq!(arrivals(&receiver), once(&published.accepted), "each once, and nothing that was refused");
+    let mut all = published.accepted;
+    for (id, event) in published.refused {
+        assert_ne!(node.platform.post(EVENTS, &event).await.expect(202)["duplicate"], json!(true));
+        all.insert(id);
+    }
+    succeeded(&node, &shop, &webhook, &all).await;
+    assert_eq!(arrivals(&receiver), once(&all));
+}
+
+/// Publishes what has no room, and is refused.
+async fn published_again(node: &Node, shop: &Shop, number: usize) {
+    let event = large_event(shop, &format!("evt_never_{number}"));
+    refused(&node.platform.post(EVENTS, &event).await, 503, "unavailable");
+}
+
+#[tokio::test]
+async fn health_turns_good_again_although_nobody_asks_for_anything() {
+    let folder = TempDir::new().unwrap();
+    let command = serve(folder.path(), &[]);
+    let node = Node::run(folder.path(), &mut with_little_space(folder.path(), &command)).await;
+    let shop = node.shop().await;
+    for number in 0.. {
+        assert!(number < 1000, "the limit is not felt");
+        let body = json!({"id": format!("evt_{number}"), "shop": shop.id, "type": "order.paid", "data": {}});
+        // An event that nobody wants leaves no body: a thousand of them in a batch fill the file.
+        let events: Vec<Value> = (0..1000).map(|place| named(&body, number, place)).collect();
+        let answer = node.platform.post("/api/v1/platform/events/batch", &json!({"events": events})).await;
+        if answer.status != 202 {
+            refused(&answer, 503, "unavailable");
+            break;
+        }
+    }
+    assert_eq!(node.platform.get("/api/health").await.expect(503)["status"], "unavailable");
+    make_space(folder.path());
+    good_health(&node).await;
+}
+
+fn named(event: &Value, batch: usize, place: usize) -> Value {
+    let mut event = event.clone();
+    event["id"] = json!(format!("evt_{batch}_{place}"));
+    event
 }
 
 /// Somebody else's hold on the ledger's write lock.
@@ -230,32 +315,4 @@ async fn while_the_ledger_takes_no_writes_nothing_is_taken_and_afterwards_all_go
     assert_eq!(arrivals.remove(waiting["eventId"].as_str().unwrap()), Some(2), "one retry");
     assert_eq!(arrivals.remove(&flying), Some(1), "the attempt in flight was settled, not repeated");
     assert_eq!(arrivals, ids.into_iter().map(|id| (id, 1)).collect());
-}
-
-#[tokio::test]
-async fn a_damaged_ledger_is_refused_with_a_sentence_that_names_it_and_is_left_as_it_is() {
-    let folder = TempDir::new().unwrap();
-    let file = folder.path().join("sellvik.db");
-    let mut node = Node::start(folder.path(), &[]).await;
-    node.shop().await;
-    node.program.terminate();
-    assert!(node.program.exit().await.success());
-    let whole = std::fs::read(&file).unwrap();
-    // The file's header, the page that lists the tables, and a copy that ended too soon.
-    let mut header = whole.clone();
-    header[..16].fill(0xa5);
-    let mut schema = whole.clone();
-    schema[100..4096].fill(0xa5);
-    for damaged in [header, schema, whole[..whole.len() / 2].to_vec(), whole[..2000].to_vec()] {
-        std::fs::write(&file, &damaged).unwrap();
-        let error = Program::start(&mut serve(folder.path(), &[])).failure().await;
-        assert!(error.contains(&file.display().to_string()), "{error}");
-        assert!(error.contains("damaged or not a Sellvik ledger"), "{error}");
-        assert!(!error.contains("panicked"), "{error}");
-        assert!(std::fs::read(&file).unwrap() == damaged, "the file was written to: {error}");
-    }
-    std::fs::write(&file, &whole).unwrap();
-    let node = Node::start(folder.path(), &[]).await;
-    let shops = node.platform.get("/api/v1/platform/shops").await.expect(200);
-    assert_eq!(shops["items"].as_array().unwrap().len(), 1, "the right copy is taken again");
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
-use sellvik_domain::{Chain, DeliveryId, Lane, Timestamp};
+use sellvik_domain::{Chain, DeliveryId, DropReason, Lane, Timestamp};
 
 use super::batch::Batch;
 use super::{publish, rows};
@@ -48,12 +48,14 @@ pub(super) fn claim(batch: &mut Batch<'_>, lanes: &[ClaimLane], now: Timestamp) 
         let sql = if wanted.tests_only { TESTS_IN_LANE } else { DUE_IN_LANE };
         let params = params![wanted.lane.0, now.as_millis(), wanted.count];
         for waiting in rows::all(batch.db, sql, params, |row| Waiting::read(row, wanted.lane))? {
-            let body = match bodies.get(&waiting.event) {
-                Some(body) => body.clone(),
-                None => match publish::body(batch.db, waiting.event)? {
-                    Some(body) => bodies.entry(waiting.event).or_insert(body).clone(),
-                    None => continue,
-                },
+            if !bodies.contains_key(&waiting.event)
+                && let Some(body) = publish::body(batch.db, waiting.event)?
+            {
+                bodies.insert(waiting.event, body);
+            }
+            let Some(body) = bodies.get(&waiting.event).cloned() else {
+                give_up(batch.db, &waiting)?;
+                continue;
             };
             batch
                 .db
@@ -66,6 +68,16 @@ pub(super) fn claim(batch: &mut Batch<'_>, lanes: &[ClaimLane], now: Timestamp) 
         claimed.next.extend(next_in_lane(batch.db, wanted.lane)?.map(|due| (wanted.lane, due)));
     }
     Ok(claimed)
+}
+
+/// A delivery whose event is gone can never be sent; left waiting, it would be claimed for ever and stand
+/// before what its lane still can send.
+fn give_up(db: &Connection, waiting: &Waiting) -> Result<()> {
+    tracing::error!(delivery_id = %waiting.delivery, "dropped: the ledger has lost this delivery's event");
+    let sql = "UPDATE deliveries SET status = 3, due = NULL, drop_reason = ? WHERE seq = ?";
+    let reason = rows::number(&DropReason::ALL, &DropReason::AttemptsExhausted);
+    db.prepare_cached(sql)?.execute(params![reason, waiting.row])?;
+    Ok(())
 }
 
 /// When a lane has something waiting next.

@@ -29,6 +29,8 @@ pub(super) fn create(batch: &mut Batch<'_>, key: &AdminKey, hash: &[u8; 32]) -> 
     if inserted == 0 { Err(StoreError::ShopUnknown) } else { Ok(()) }
 }
 
+/// By an index, so in a time that depends on how far the hash matches those on record. That tells nothing
+/// of a key: who could choose a hash to match would have to find a key for it first.
 pub(super) fn find(db: &Connection, hash: &[u8; 32]) -> Result<Option<(AdminKey, Shop)>> {
     let sql = format!(
         "SELECT {KEY}, {} FROM admin_keys k JOIN shops s ON s.seq = k.shop WHERE k.hash = ? AND k.revoked_at IS NULL",

@@ -4,6 +4,7 @@ mod batch;
 mod claim;
 mod deliveries;
 mod endpoints;
+mod inspect;
 mod jobs;
 mod keys;
 mod lanes;
@@ -20,6 +21,7 @@ mod shops;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod wal;
 mod webhooks;
 mod writer;
 

@@ -6,19 +6,21 @@ use std::sync::atomic::AtomicI64;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::Connection;
 use sellvik_clock::World;
 
 use super::endpoints::EndpointCache;
+use super::inspect::{because, inspect, key_check, sealed_with};
 use super::readers::Readers;
 use super::writer::Writer;
 use super::{Shared, SqliteStore};
 use crate::seal::Sealer;
 use crate::{EncryptionKey, OpenError};
 
-mod migrations {
+mod embedded {
     refinery::embed_migrations!("migrations/sqlite");
 }
+pub(super) use embedded::migrations;
 
 /// How the embedded ledger is opened.
 #[derive(Clone)]
@@ -40,7 +42,7 @@ const READERS: usize = 4;
 const BUSY_MS: u64 = 5000;
 
 /// What marks a SQLite file as ours: `Slvk`.
-const APPLICATION_ID: i32 = 0x536c_766b;
+pub(super) const APPLICATION_ID: i32 = 0x536c_766b;
 
 /// Statements kept prepared per connection: more than there are.
 const STATEMENTS_MAX: usize = 128;
@@ -50,11 +52,12 @@ impl SqliteStore {
     pub fn open(settings: &SqliteSettings) -> Result<Self, OpenError> {
         let path = &settings.path;
         let lock = lock_folder(path)?;
+        inspect(path)?;
         let mut db = connect(path)?;
         // First of all writes, so that a crash among the migrations leaves a file that is known as ours.
         db.pragma_update(None, "application_id", APPLICATION_ID)?;
-        migrations::migrations::runner().run(&mut db)?;
-        check_key(&db, &settings.key)?;
+        migrations::runner().run(&mut db)?;
+        check_key(path, &db, &settings.key)?;
         db.execute("UPDATE deliveries SET lease_until = NULL WHERE lease_until IS NOT NULL", [])?;
 
         let readers = (0..READERS).map(|_| connect_reader(path)).collect::<Result<_, _>>()?;
@@ -75,13 +78,7 @@ impl SqliteStore {
 
 /// Whether a ledger stands there that was made with an encryption key: then no new key may be made.
 pub fn holds_secrets(path: &Path) -> Result<bool, OpenError> {
-    if !path.exists() {
-        return Ok(false);
-    }
-    let db = connect(path)?;
-    let known: Option<i64> =
-        db.query_row("SELECT 1 FROM sqlite_schema WHERE name = 'meta'", [], |row| row.get(0)).optional()?;
-    Ok(known.is_some() && key_check(&db)?.is_some())
+    Ok(sealed_with(path)?.is_some())
 }
 
 fn lock_folder(path: &Path) -> Result<std::fs::File, OpenError> {
@@ -104,13 +101,12 @@ fn lock_folder(path: &Path) -> Result<std::fs::File, OpenError> {
 }
 
 fn connect(path: &Path) -> Result<Connection, OpenError> {
-    let damaged = |source| OpenError::Damaged { path: path.to_owned(), source };
-    let db = Connection::open(path).map_err(damaged)?;
-    check(path, &db)?;
+    let because = |error| because(path, error);
+    let db = Connection::open(path).map_err(because)?;
     db.busy_timeout(Duration::from_millis(BUSY_MS))?;
     db.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     // 202 means on disk: every commit is synced before anyone hears of it.
-    db.pragma_update(None, "journal_mode", "WAL").map_err(damaged)?;
+    db.pragma_update(None, "journal_mode", "WAL").map_err(because)?;
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "cache_size", -32_768)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
@@ -127,19 +123,8 @@ fn connect_reader(path: &Path) -> Result<Connection, OpenError> {
     Ok(db)
 }
 
-/// Refuses a damaged or foreign file before anything is written to it.
-fn check(path: &Path, db: &Connection) -> Result<(), OpenError> {
-    let damaged = |source| OpenError::Damaged { path: path.to_owned(), source };
-    let number = |sql| db.query_row(sql, [], |row| row.get::<_, i32>(0)).map_err(damaged);
-    let tables = number("SELECT count(*) FROM sqlite_schema")?;
-    if tables > 0 && number("PRAGMA application_id")? != APPLICATION_ID {
-        return Err(OpenError::NotALedger(path.to_owned()));
-    }
-    Ok(())
-}
-
-fn check_key(db: &Connection, key: &EncryptionKey) -> Result<(), OpenError> {
-    match key_check(db)? {
+fn check_key(path: &Path, db: &Connection, key: &EncryptionKey) -> Result<(), OpenError> {
+    match key_check(path, db)? {
         Some(known) if known == key.check_value() => Ok(()),
         Some(_) => Err(OpenError::WrongKey),
         None => {
@@ -147,8 +132,4 @@ fn check_key(db: &Connection, key: &EncryptionKey) -> Result<(), OpenError> {
             Ok(())
         }
     }
-}
-
-fn key_check(db: &Connection) -> Result<Option<Vec<u8>>, OpenError> {
-    Ok(db.query_row("SELECT value FROM meta WHERE key = 'key_check'", [], |row| row.get(0)).optional()?)
 }

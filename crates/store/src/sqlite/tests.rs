@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod cache;
+mod damage;
 mod file;
 mod migrating;
 mod plans;

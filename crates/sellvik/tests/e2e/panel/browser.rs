@@ -159,7 +159,9 @@ impl Page {
         assert_eq!(self.header("x-content-type-options"), "nosniff");
         // Nothing goes to other sites; `no-referrer` would make browsers say `Origin: null` with forms, but
         // the way in holds a token and no form.
-        let policy = if self.answer.headers.contains_key("location") && self.answer.headers.contains_key("set-cookie") {
+        let policy = if self.answer.headers.contains_key("location")
+            && self.answer.headers.contains_key("set-cookie")
+        {
             "no-referrer"
         } else {
             "same-origin"
