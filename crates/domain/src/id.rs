@@ -168,6 +168,7 @@ mod tests {
         let early = DeliveryId::new(Timestamp::from_millis(1_000), [255; 10]);
         let late = DeliveryId::new(Timestamp::from_millis(1_001), [0; 10]);
         assert!(early < late && early.to_string() < late.to_string());
+        assert_eq!([early.made_at().as_millis(), late.made_at().as_millis()], [1_000, 1_001]);
     }
 
     #[test]

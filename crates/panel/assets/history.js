@@ -88,6 +88,7 @@
       } catch {
         failures += 1;
         if (failures >= FAILURES_MAX) {
+          document.getElementById("live-note")?.classList.remove("visually-hidden");
           noteLive("This page no longer updates by itself. Reload it to go on.");
           document.removeEventListener("visibilitychange", back);
           return;

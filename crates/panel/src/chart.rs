@@ -68,23 +68,17 @@ pub(crate) fn hours(counted: &[WebhookHour], now: Timestamp, many: u32) -> Vec<W
 /// A line through the middles of the hours, as a path; it breaks where there is no value, and a value
 /// alone is a dot.
 pub(crate) fn line(values: &[Option<u64>], axis: Axis) -> String {
-    let mut path = String::new();
-    let mut drawing = false;
-    for (at, value) in values.iter().enumerate() {
-        let Some(value) = value else {
-            drawing = false;
-            continue;
-        };
-        let y = axis.y(*value);
-        let lonely = values.get(at + 1).is_none_or(Option::is_none);
-        path.push_str(&match (drawing, lonely) {
-            (true, _) => format!("L{at}.5 {y}"),
-            (false, false) => format!("M{at}.5 {y}"),
-            (false, true) => format!("M{at}.5 {y}h.01"),
-        });
-        drawing = true;
-    }
-    path
+    let value_at = |at: usize| values.get(at).copied().flatten();
+    let point = |(at, value): (usize, &Option<u64>)| {
+        let y = axis.y((*value)?);
+        let (before, behind) = (at.checked_sub(1).and_then(value_at), value_at(at + 1));
+        Some(match (before, behind) {
+            (Some(_), _) => format!("L{at}.5 {y}"),
+            (None, Some(_)) => format!("M{at}.5 {y}"),
+            (None, None) => format!("M{at}.5 {y}h.01"),
+        })
+    };
+    values.iter().enumerate().filter_map(point).collect()
 }
 
 /// Where hour `at` of `many` begins, in percent of the width.

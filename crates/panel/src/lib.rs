@@ -1,4 +1,3 @@
-#![allow(dead_code)]
 //! The panel: Settings → Webhooks for merchants who never write code (CONTRACT §7).
 //!
 //! Pages are made on the server from the same actions as the Admin API, so both ways write the same row.

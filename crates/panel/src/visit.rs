@@ -63,11 +63,6 @@ impl Visit {
         self.ids.get(name).map_or("", String::as_str)
     }
 
-    /// The page's query string.
-    pub(crate) fn query(&self) -> &str {
-        &self.query
-    }
-
     /// A parameter of the query, if it is there and not empty.
     pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         let mut pairs = url::form_urlencoded::parse(self.query.as_bytes());

@@ -25,14 +25,14 @@ pub(crate) async fn show(State(panel): State<PanelParts>, visit: Visit) -> Resul
     let title = delivery.kind.as_str();
     let every = look_again(&webhook, delivery, visit.now);
     let content = html! {
-        (head(&visit, &webhook, delivery))
-        (done(visit.parameter("done").as_deref()))
         @if every.is_some() && delivery.state.due().is_some_and(|due| due <= visit.now) {
             noscript { meta http-equiv="refresh" content="3"; }
         }
-        p.live-note #live-note role="status" aria-live="polite" {}
+        p.live-note.visually-hidden #live-note role="status" aria-live="polite" {}
         div #delivery data-live=[every.map(|_| path(&visit, &webhook, &format!("/deliveries/{}", delivery.id)))]
             data-live-every=[every] data-live-state={ (delivery.state.status().as_str()) "-" (delivery.attempts) } {
+            (head(&visit, &webhook, delivery))
+            (done(visit.parameter("done").as_deref()))
             (summary(&visit, &webhook, &detail))
             (delivery_attempts::timeline(visit.now, &detail.attempts))
             (delivery_request::request(&webhook, &detail, &headers))

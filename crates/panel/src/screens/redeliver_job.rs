@@ -20,11 +20,11 @@ pub(crate) async fn show(State(panel): State<PanelParts>, visit: Visit) -> Resul
     let is_running = job.finished_at.is_none();
     let here = path(&visit, &webhook, &format!("/redeliver/{}", job.id));
     let content = html! {
-        (heading(&html! { @if is_running { "Sending again" } @else { "Sent again" } }, &html! {}))
         @if is_running { noscript { meta http-equiv="refresh" content="3"; } }
-        p.live-note #live-note role="status" aria-live="polite" {}
+        p.live-note.visually-hidden #live-note role="status" aria-live="polite" {}
         div #job data-live=[is_running.then_some(here)] data-live-every="2"
             data-live-state={ (job.processed) "-" (is_running) } {
+            (heading(&html! { @if is_running { "Sending again" } @else { "Sent again" } }, &html! {}))
             (progress(&visit, &job))
         }
         (link_button(&path(&visit, &webhook, ""), "Back to the webhook", "plain"))

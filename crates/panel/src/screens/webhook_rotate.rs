@@ -62,13 +62,14 @@ pub(crate) async fn rotate(
 ) -> Result<Html<String>, Refusal> {
     let id = panel.actions.webhook_writable(visit.admin(), visit.id("id")).await?;
     // Before the secret is made: after that nothing may come between it and the page that shows it.
-    let name = match visit.may(Capability::Read) {
-        true => Some(title(&panel.actions.webhook_get(visit.admin(), visit.id("id")).await?).to_owned()),
-        false => None,
+    let name = if visit.may(Capability::Read) {
+        title(&panel.actions.webhook_get(visit.admin(), visit.id("id")).await?).to_owned()
+    } else {
+        String::new()
     };
     let body = json!({"activateIn": seconds(fields.one("activateIn"))}).to_string();
     let rotated = panel.actions.webhook_rotate(visit.admin(), id, body.as_bytes()).await?;
-    Ok(webhook_secret::of_rotated(&visit, id, name, &rotated))
+    Ok(webhook_secret::of_rotated(&visit, id, &name, &rotated))
 }
 
 /// The number, or else the text for the action to refuse.

@@ -40,13 +40,8 @@ pub(crate) fn of_new(visit: &Visit, created: &Created) -> Html<String> {
     )
 }
 
-/// Of a webhook whose secret was replaced. `name` is what the webhook is called, if that may be told.
-pub(crate) fn of_rotated(
-    visit: &Visit,
-    id: WebhookId,
-    name: Option<String>,
-    rotated: &Rotated,
-) -> Html<String> {
+/// Of a webhook whose secret was replaced. `name` is what the webhook is called, if the session may read that.
+pub(crate) fn of_rotated(visit: &Visit, id: WebhookId, name: &str, rotated: &Rotated) -> Html<String> {
     let own = own(visit, id);
     let when = html! {
         @if rotated.active_from <= visit.now {
@@ -67,13 +62,7 @@ pub(crate) fn of_rotated(
         (verifying())
         div.actions { (onward(visit, &own)) }
     };
-    page(
-        visit,
-        Part::Webhooks,
-        "Your new secret",
-        &crumbs(visit, &own, name.as_deref().unwrap_or_default()),
-        &content,
-    )
+    page(visit, Part::Webhooks, "Your new secret", &crumbs(visit, &own, name), &content)
 }
 
 fn secret(secret: &WebhookSecret, when: &Markup) -> Markup {

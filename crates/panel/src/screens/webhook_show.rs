@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use axum::extract::State;
 use axum::response::Html;
 use maud::{Markup, html};
+use sellvik_actions::CatalogEntry;
 use sellvik_domain::{Capability, EventType, HOUR, HourCounts, Webhook, WebhookHour};
 
 use super::delivery_filter::{self, Filter};
@@ -40,7 +41,7 @@ pub(crate) async fn show(State(panel): State<PanelParts>, visit: Visit) -> Resul
         counted.into_iter().find(|(id, _)| *id == webhook.id).map_or_else(Vec::new, |(_, hours)| hours);
     let filter = Filter::read(|name| visit.parameter(name));
     let listing = delivery_list::load(&panel, &visit, &webhook, filter.clone()).await?;
-    let known: BTreeSet<&str> = panel.actions.catalogue().map(|entry| entry.name()).collect();
+    let known: BTreeSet<&str> = panel.actions.catalogue().map(CatalogEntry::name).collect();
     let hours = chart::hours(&counted, visit.now, range.hours());
     let other = other_range(&visit, &webhook, range, &filter);
     let content = html! {

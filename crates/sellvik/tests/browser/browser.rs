@@ -6,8 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::thread;
 
-use thirtyfour::{CapabilitiesHelper as _, ChromiumLikeCapabilities as _, DesiredCapabilities, WebDriver};
+use serde_json::json;
 use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::webdriver::WebDriver;
 
 /// Browsers at work at the same time, at most: each takes a processor.
 static PLACES: Semaphore = Semaphore::const_new(2);
@@ -78,8 +80,7 @@ impl Driver {
     }
 }
 
-/// A browser without a past: the driver gives each a new profile. It ends when it is dropped, for which the
-/// test's runtime must have a thread to spare.
+/// A browser without a past: the driver gives each a new profile. It ends when it is dropped.
 pub struct Browser {
     pub driver: WebDriver,
     _place: SemaphorePermit<'static>,
@@ -89,16 +90,15 @@ impl Browser {
     /// With these preferences of its profile.
     pub async fn start_with(preferences: serde_json::Value) -> Self {
         let place = PLACES.acquire().await.unwrap();
-        let mut wanted = DesiredCapabilities::chrome();
-        for flag in FLAGS {
-            wanted.add_arg(flag).unwrap();
-        }
-        wanted.add_arg("--window-size=1280,900").unwrap();
-        wanted.add_experimental_option("prefs", preferences).unwrap();
-        // What no test expects is left open for it to see, instead of being closed unseen.
-        wanted.set("unhandledPromptBehavior", "ignore").unwrap();
+        let flags: Vec<&str> = FLAGS.into_iter().chain(["--window-size=1280,900"]).collect();
+        let wanted = json!({
+            "browserName": "chrome",
+            // What no test expects is left open for it to see, instead of being closed unseen.
+            "unhandledPromptBehavior": "ignore",
+            "goog:chromeOptions": {"args": flags, "prefs": preferences},
+        });
         let address = tokio::task::spawn_blocking(|| DRIVER.address.as_str()).await.unwrap();
-        let driver = WebDriver::new(address, wanted).await.unwrap();
+        let driver = WebDriver::new(address, &wanted).await.unwrap();
         Self { driver, _place: place }
     }
 }

@@ -1,10 +1,10 @@
 //! A webhook from an empty panel to its secret, and what can be changed about it.
 
 use serde_json::json;
-use thirtyfour::Key;
 
 use crate::harness::{Server, assert_shows};
 use crate::page::Panel;
+use crate::webdriver::key;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_webhook_is_made_from_an_empty_panel() {
@@ -43,7 +43,7 @@ async fn an_address_is_judged_as_its_field_is_left_in_the_words_of_the_api() {
         let words = issues.iter().find(|issue| issue["path"] == json!(["url"])).unwrap()["message"].as_str();
 
         panel.write("Address", url).await;
-        panel.keys(Key::Tab).await;
+        panel.keys(key::TAB).await;
 
         panel
             .until(&format!("{words:?} at the field"), async || {
@@ -55,7 +55,7 @@ async fn an_address_is_judged_as_its_field_is_left_in_the_words_of_the_api() {
             .await;
     }
     panel.write("Address", "https://8.8.8.8/hook").await;
-    panel.keys(Key::Tab).await;
+    panel.keys(key::TAB).await;
     panel.until("no problem", async || Ok(panel.problem_of("url").await.is_empty().then_some(()))).await;
 }
 

@@ -1,11 +1,11 @@
 //! Without a mouse.
 
 use serde_json::Value;
-use thirtyfour::Key;
 
 use crate::gallery::{Gallery, SCREENS};
 use crate::harness::Server;
 use crate::page::Panel;
+use crate::webdriver::key;
 
 /// Names everything that the keyboard should reach. Of a group of radio buttons that is one.
 const REACHABLE: &str = "window.order = [];
@@ -57,14 +57,16 @@ async fn a_focus_that_is_not_seen_is_found() {
 
 /// Goes through the page by the tab key; what is wrong.
 async fn walk(panel: &Panel) -> Vec<String> {
-    can_type(panel).await;
     let reachable = panel.script(REACHABLE, Vec::new()).await;
     let reachable = reachable.as_array().unwrap();
     let (mut reached, mut problems) = (vec![false; reachable.len()], Vec::new());
     // Inputs of times have several stops.
     for _ in 0..reachable.len() * 2 + 20 {
-        panel.keys(Key::Tab).await;
-        let Value::Array(stop) = panel.script(STOP, Vec::new()).await else { break };
+        panel.keys(key::TAB).await;
+        let Value::Array(stop) = panel.script(STOP, Vec::new()).await else {
+            // Before the first stop the focus is still with the browser, after the last one again.
+            if reached.contains(&true) { break } else { continue }
+        };
         if let Ok(at) = stop[0].as_str().unwrap_or_default().parse::<usize>() {
             reached[at] = true;
         }
@@ -82,28 +84,28 @@ async fn a_webhook_is_made_by_the_keyboard_alone() {
     let panel = Panel::open(&server, &shop).await;
 
     can_type(&panel).await;
-    panel.keys(Key::Tab).await;
+    panel.keys(key::TAB).await;
     let focused = async || {
         let focused = panel.value("document.activeElement.textContent").await;
         Ok((panel.value("document.activeElement === document.body").await == false).then_some(focused))
     };
     assert_eq!(panel.until("the focus on something", focused).await, "Skip to content");
-    panel.keys(Key::Enter).await;
+    panel.keys(key::ENTER).await;
     panel
         .until("the focus in the content", async || {
             Ok((panel.value("document.activeElement.id").await == "main").then_some(()))
         })
         .await;
     tab_to(&panel, "New webhook", "document.activeElement.textContent").await;
-    panel.keys(Key::Enter).await;
+    panel.keys(key::ENTER).await;
     panel.see_heading("New webhook").await;
     tab_to(&panel, "url", "document.activeElement.id").await;
     panel.keys("http://127.0.0.1:9/erp").await;
     tab_to(&panel, "order.paid", "document.activeElement.value ?? ''").await;
-    panel.keys(Key::Space).await;
+    panel.keys(key::SPACE).await;
     panel.see_in("#count", "1 of").await;
     tab_to(&panel, "Create webhook", "document.activeElement.textContent").await;
-    panel.keys(Key::Enter).await;
+    panel.keys(key::ENTER).await;
     panel.see_heading("Your webhook is ready").await;
 }
 
@@ -118,7 +120,7 @@ async fn can_type(panel: &Panel) {
 
 async fn tab_to(panel: &Panel, wanted: &str, expression: &str) {
     for _ in 0..200 {
-        panel.keys(Key::Tab).await;
+        panel.keys(key::TAB).await;
         if panel.value(expression).await == wanted {
             return;
         }

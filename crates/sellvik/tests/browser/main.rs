@@ -9,6 +9,7 @@ mod browser;
 #[expect(dead_code, reason = "the end-to-end tests use all of it")]
 mod harness;
 mod page;
+mod webdriver;
 
 mod creating;
 mod delivering;

@@ -4,11 +4,10 @@ use std::ops::AsyncFn;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use thirtyfour::error::WebDriverResult;
-use thirtyfour::{By, TypingData, WebElement};
 
 use crate::browser::Browser;
 use crate::harness::{Server, Shop};
+use crate::webdriver::{By, Element, Result};
 
 /// How long a test waits for what a page shows.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -45,12 +44,12 @@ impl Panel {
     /// Opens an address, of the panel if it begins with a slash or is empty.
     pub async fn visit(&self, to: &str) {
         let address = if to.starts_with("http") { to.to_owned() } else { format!("{}{to}", self.home) };
-        self.browser.driver.goto(address).await.unwrap();
+        self.browser.driver.goto(&address).await.unwrap();
     }
 
     /// The page's address below the panel's.
     pub async fn at(&self) -> String {
-        let url = self.browser.driver.current_url().await.unwrap().to_string();
+        let url = self.browser.driver.current_url().await.unwrap();
         url.strip_prefix(&self.home).unwrap_or(&url).to_owned()
     }
 
@@ -60,12 +59,12 @@ impl Panel {
 
     /// Runs a script in the page.
     pub async fn script(&self, script: &str, arguments: Vec<Value>) -> Value {
-        self.browser.driver.execute(script, arguments).await.unwrap().json().clone()
+        self.browser.driver.execute(script, arguments).await.unwrap()
     }
 
     /// Runs a script that calls its last argument once it is done.
     pub async fn wait_for_script(&self, script: &str) -> Value {
-        self.browser.driver.execute_async(script, Vec::new()).await.unwrap().json().clone()
+        self.browser.driver.execute_async(script, Vec::new()).await.unwrap()
     }
 
     /// A value of the page.
@@ -75,7 +74,7 @@ impl Panel {
 
     /// Tells the browser's own protocol.
     pub async fn tell(&self, method: &str, parameters: Value) -> Value {
-        self.browser.driver.cdp().send_raw(method, parameters).await.unwrap()
+        self.browser.driver.tell(method, parameters).await.unwrap()
     }
 
     /// The text of all that stands on the page.
@@ -100,7 +99,7 @@ impl Panel {
 
     /// Asks the page again and again until it answers; a page that is being replaced, or an element that
     /// is not there yet, is no answer.
-    pub async fn until<T>(&self, what: &str, ask: impl AsyncFn() -> WebDriverResult<Option<T>>) -> T {
+    pub async fn until<T>(&self, what: &str, ask: impl AsyncFn() -> Result<Option<T>>) -> T {
         let started = Instant::now();
         loop {
             let answer = ask().await;
@@ -172,7 +171,7 @@ impl Panel {
     }
 
     /// The first element that this selects, once it is there and seen.
-    pub async fn element(&self, css: &str) -> WebElement {
+    pub async fn element(&self, css: &str) -> Element<'_> {
         self.until(css, async || {
             let element = self.browser.driver.find(By::Css(css)).await?;
             Ok(element.is_displayed().await?.then_some(element))
@@ -196,11 +195,11 @@ impl Panel {
     }
 
     /// The link, button or summary that reads so, once it is seen.
-    pub async fn named(&self, label: &str) -> WebElement {
+    pub async fn named(&self, label: &str) -> Element<'_> {
         let quoted = format!("normalize-space(.)=\"{label}\"");
         let path = format!("//*[self::a or self::button or self::summary][{quoted}]");
         self.until(&format!("a link or button {label:?}"), async || {
-            for element in self.browser.driver.find_all(By::XPath(path.as_str())).await? {
+            for element in self.browser.driver.find_all(By::XPath(&path)).await? {
                 if element.is_displayed().await? {
                     return Ok(Some(element));
                 }
@@ -214,7 +213,7 @@ impl Panel {
     pub async fn offers(&self, label: &str) -> bool {
         let quoted = format!("normalize-space(.)=\"{label}\"");
         let path = format!("//*[self::a or self::button or self::summary][{quoted}]");
-        for element in self.browser.driver.find_all(By::XPath(path)).await.unwrap() {
+        for element in self.browser.driver.find_all(By::XPath(&path)).await.unwrap() {
             if element.is_displayed().await.unwrap() {
                 return true;
             }
@@ -222,19 +221,19 @@ impl Panel {
         false
     }
 
-    async fn press_on(&self, element: &WebElement) {
+    async fn press_on(&self, element: &Element<'_>) {
         // Not to the edge of the window, where a bar may lie over it.
         element.scroll_into_view().await.unwrap();
         self.until("something to click", async || element.click().await.map(Some)).await;
     }
 
     /// The field with this label.
-    pub async fn field(&self, label: &str) -> WebElement {
+    pub async fn field(&self, label: &str) -> Element<'_> {
         let path = format!(
             "//*[@id=//label[normalize-space(.)=\"{label}\"]/@for] | //label[normalize-space(.)=\"{label}\"]//*[self::input or self::select]"
         );
         self.until(&format!("a field {label:?}"), async || {
-            let element = self.browser.driver.find(By::XPath(path.as_str())).await?;
+            let element = self.browser.driver.find(By::XPath(&path)).await?;
             Ok(element.is_displayed().await?.then_some(element))
         })
         .await
@@ -248,13 +247,13 @@ impl Panel {
     }
 
     /// Presses keys where the focus is.
-    pub async fn keys(&self, keys: impl Into<TypingData>) {
-        self.browser.driver.action_chain().send_keys(keys).perform().await.unwrap();
+    pub async fn keys(&self, keys: &str) {
+        self.browser.driver.press(keys).await.unwrap();
     }
 
     /// What is said to be wrong with the field of this id.
     pub async fn problem_of(&self, id: &str) -> String {
-        let problem = self.browser.driver.find(By::Id(format!("{id}-problem"))).await.unwrap();
+        let problem = self.browser.driver.find(By::Css(&format!("#{id}-problem"))).await.unwrap();
         squeeze(&problem.text().await.unwrap())
     }
 

@@ -48,7 +48,7 @@ async fn pictures_are_taken_if_asked_for() {
         panel.tell("Emulation.setDeviceMetricsOverride", size).await;
         gallery.show(&panel, screen).await;
         panel.script("document.activeElement?.blur(); scrollTo(0, 0)", Vec::new()).await;
-        let picture = panel.browser.driver.screenshot_as_png().await.unwrap();
+        let picture = panel.browser.driver.screenshot().await.unwrap();
         assert!(picture.len() < BYTES_MAX, "{name} in {theme} has {} bytes", picture.len());
         let phone = if width < 500 { "-phone" } else { "" };
         std::fs::write(Path::new(FOLDER).join(format!("{name}{phone}-{theme}.png")), picture).unwrap();
