@@ -65,7 +65,10 @@ async fn walk(panel: &Panel) -> Vec<String> {
         panel.keys(key::TAB).await;
         let Value::Array(stop) = panel.script(STOP, Vec::new()).await else {
             // Before the first stop the focus is still with the browser, after the last one again.
-            if reached.contains(&true) { break } else { continue }
+            if reached.contains(&true) {
+                break;
+            }
+            continue;
         };
         if let Ok(at) = stop[0].as_str().unwrap_or_default().parse::<usize>() {
             reached[at] = true;

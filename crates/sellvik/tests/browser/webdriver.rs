@@ -1,4 +1,4 @@
-//! As much of the W3C's WebDriver protocol as the tests need: JSON over HTTP. The libraries for it would
+//! As much of the W3C's `WebDriver` protocol as the tests need: JSON over HTTP. The libraries for it would
 //! change how JSON is read and written in everything that is built beside the tests.
 
 use std::io::{Read as _, Write as _};
@@ -49,18 +49,18 @@ impl WebDriver {
     pub async fn new(address: &str, capabilities: &Value) -> Result<Self> {
         let client = Client::new(address);
         let wanted = json!({"capabilities": {"alwaysMatch": capabilities}});
-        let session = value(client.post("/session", &wanted).await)?;
+        let session = value(&client.post("/session", &wanted).await)?;
         let session = session["sessionId"].as_str().unwrap().to_owned();
         let authority = address.trim_start_matches("http://").to_owned();
         Ok(Self { client, authority, session })
     }
 
     async fn post(&self, path: &str, body: Value) -> Result<Value> {
-        value(self.client.post(&format!("/session/{}{path}", self.session), &body).await)
+        value(&self.client.post(&format!("/session/{}{path}", self.session), &body).await)
     }
 
     async fn get(&self, path: &str) -> Result<Value> {
-        value(self.client.get(&format!("/session/{}{path}", self.session)).await)
+        value(&self.client.get(&format!("/session/{}{path}", self.session)).await)
     }
 
     pub async fn goto(&self, url: &str) -> Result<()> {
@@ -211,7 +211,7 @@ impl Element<'_> {
     }
 }
 
-fn value(answer: sellvik_testkit::Answer) -> Result<Value> {
+fn value(answer: &sellvik_testkit::Answer) -> Result<Value> {
     let mut body = answer.json();
     let value = body["value"].take();
     if answer.status == 200 { Ok(value) } else { Err(Refused(value)) }
