@@ -139,7 +139,7 @@ async fn count(
                 p {
                     "Nothing has been sent yet. "
                     @if many >= JOB_DELIVERIES_MAX { "These are the oldest ones: so many are sent at once at most, the rest after them. " }
-                    "They are sent one after the other, as fast as your endpoint answers. It may get events a second time."
+                    "Sending goes one after the other, as fast as your endpoint answers. It may get events a second time."
                 }
                 @let label = if many == 1 { "Send it again".to_owned() } else { format!("Send all {many} again") };
                 div.actions { (post_button(visit, &to, &label, "primary", &fields)) }

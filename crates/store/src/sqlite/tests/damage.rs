@@ -76,8 +76,8 @@ async fn foreign_contents_where_the_service_keeps_its_own_are_damage() {
     for statement in [
         "DROP TABLE refinery_schema_history",
         "DELETE FROM refinery_schema_history",
-        "UPDATE refinery_schema_history SET version = 'one'",
-        "UPDATE refinery_schema_history SET version = 0",
+        "UPDATE refinery_schema_history SET version = 'one' WHERE version = 1",
+        "UPDATE refinery_schema_history SET version = 0 WHERE version = 1",
         "UPDATE refinery_schema_history SET name = 'theirs'",
         "UPDATE refinery_schema_history SET checksum = 'none'",
         "UPDATE refinery_schema_history SET checksum = '1'",
