@@ -4,8 +4,7 @@ use maud::{Markup, html};
 use sellvik_actions::Page;
 use sellvik_domain::{DeliveryStatus, HourCounts};
 
-use crate::form::CSRF_FIELD;
-use crate::visit::Visit;
+use crate::visit::{CSRF_FIELD, Visit};
 use crate::words;
 
 /// A form that belongs to this session. `action` is a path of this panel.
@@ -102,6 +101,11 @@ pub(crate) fn field_errors(id: &str, problems: &[String]) -> Markup {
             @for problem in problems { span { (sentence(problem)) } }
         }
     }
+}
+
+/// What `aria-invalid` says.
+pub(crate) fn invalid(problems: &[String]) -> Option<&'static str> {
+    (!problems.is_empty()).then_some("true")
 }
 
 /// The API's words as a sentence of their own.

@@ -10,7 +10,7 @@ use sellvik_domain::{Capabilities, Capability};
 
 use crate::form::Posted;
 use crate::refusal::Refusal;
-use crate::{PanelParts, layout, visit};
+use crate::{PanelParts, document, visit};
 
 /// Uses up a link. A `HEAD`, as some mail and chat programs send to every address they see, does not.
 pub(crate) async fn enter(
@@ -46,7 +46,7 @@ fn first_page(capabilities: Capabilities) -> &'static str {
 pub(crate) async fn leave(State(panel): State<PanelParts>, posted: Posted) -> Result<Response, Refusal> {
     panel.actions.panel_leave(&posted.visit.merchant).await?;
     let cookie = visit::no_cookie(&panel.front, posted.visit.shop());
-    let page = layout::bare(
+    let page = document::bare(
         "Signed out",
         &html! {
             main.plain {

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt as _, Limited};
 use serde_json::{Value, json};
 
 use crate::refusal::Refusal;
-use crate::visit::Visit;
+use crate::visit::{CSRF_FIELD, Visit};
 use crate::{Front, PanelParts};
 
 /// A form's body, in bytes: all event types of a large catalogue, a URL and a name.
@@ -18,9 +18,6 @@ const FORM_BYTES_MAX: usize = 128 << 10;
 
 /// How long a form may take to arrive.
 const FORM_TIME_MAX: Duration = Duration::from_secs(30);
-
-/// What every form carries besides its fields.
-pub(crate) const CSRF_FIELD: &str = "csrf";
 
 /// A form that one of this session's own pages sent. There is no other way to a form's fields, so no
 /// handler can forget to ask.

@@ -8,6 +8,7 @@
 mod assets;
 mod chart;
 mod components;
+mod document;
 mod entrance;
 mod form;
 mod layout;

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use maud::html;
 use sellvik_actions::ActionError;
 
-use crate::layout;
+use crate::document;
 
 /// A page that could not be made.
 #[derive(Debug)]
@@ -130,7 +130,7 @@ impl From<ActionError> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let page = layout::bare(
+        let page = document::bare(
             self.title,
             &html! {
                 main.plain {

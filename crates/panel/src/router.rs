@@ -9,7 +9,7 @@ use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::refusal::Refusal;
-use crate::{PanelParts, assets, entrance, layout, screens};
+use crate::{PanelParts, assets, document, entrance, screens};
 
 /// The panel, and behind it `others` for every address that is not below `/panel`.
 pub fn router(parts: PanelParts, others: Router) -> Router {
@@ -65,6 +65,6 @@ fn pages(parts: PanelParts) -> Router {
         .fallback(|| async { Refusal::not_found() })
         .method_not_allowed_fallback(|| async { Refusal::not_found() })
         .layer(CatchPanicLayer::custom(|_| Refusal::internal().into_response()))
-        .layer(middleware::map_response_with_state(front, layout::guard))
+        .layer(middleware::map_response_with_state(front, document::guard))
         .with_state(parts)
 }

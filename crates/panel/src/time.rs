@@ -66,6 +66,15 @@ pub(crate) fn duration(ms: u32) -> String {
     if ms < 1000 { format!("{ms} ms") } else { format!("{}.{} s", ms / 1000, ms % 1000 / 100) }
 }
 
+/// The same as short as it goes, for charts: "0", "87 ms", "2 s".
+pub(crate) fn span(ms: u64) -> String {
+    match ms {
+        0 => "0".to_owned(),
+        whole if whole % 1000 == 0 => format!("{} s", whole / 1000),
+        ms => duration(u32::try_from(ms).unwrap_or(u32::MAX)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

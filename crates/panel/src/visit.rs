@@ -18,6 +18,9 @@ use crate::{Front, PanelParts};
 /// The session's cookie. Its path is its shop's panel.
 const COOKIE_NAME: &str = "sellvik_panel";
 
+/// What every form carries besides its fields.
+pub(crate) const CSRF_FIELD: &str = "csrf";
+
 /// Longest `Cookie` header that is looked through, in bytes: other applications of the host may set some.
 const COOKIES_BYTES_MAX: usize = 16 << 10;
 

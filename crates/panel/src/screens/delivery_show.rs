@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use sellvik_actions::DeliveryDetail;
 use sellvik_domain::{Capability, Delivery, DeliveryState, Timestamp, Webhook};
 
-use super::webhook_show::{crumbs, path};
+use super::webhook_place::{crumbs, path};
 use super::{delivery_attempts, delivery_request, delivery_words};
 use crate::components::{heading, notice, post_button, status_badge};
 use crate::form::Posted;

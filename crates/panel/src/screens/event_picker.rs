@@ -3,8 +3,7 @@
 use maud::{Markup, html};
 
 use super::webhook_draft::{Draft, Event};
-use super::webhook_form::invalid;
-use crate::components::field_errors;
+use crate::components::{field_errors, invalid};
 
 /// Longest example that is shown whole, in bytes: some screens of it. Built-in ones are far shorter.
 const EXAMPLE_BYTES_MAX: usize = 8 << 10;

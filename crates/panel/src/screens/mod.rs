@@ -22,6 +22,7 @@ pub(crate) mod webhook_form;
 pub(crate) mod webhook_list;
 pub(crate) mod webhook_new;
 pub(crate) mod webhook_numbers;
+pub(crate) mod webhook_place;
 pub(crate) mod webhook_rotate;
 pub(crate) mod webhook_secret;
 pub(crate) mod webhook_show;

@@ -9,7 +9,7 @@ use sellvik_domain::{DeliveryStatus, Timestamp, Webhook, WebhookId};
 use serde_json::json;
 
 use super::span::{SPANS, Span};
-use super::webhook_show::{crumbs, path};
+use super::webhook_place::{crumbs, path};
 use crate::components::{field_errors, heading, link_button, notice, post_button};
 use crate::form::Posted;
 use crate::layout::{Part, page};

@@ -5,7 +5,7 @@ use axum::response::Html;
 use maud::{Markup, html};
 use sellvik_actions::Job;
 
-use super::webhook_show::{crumbs, path};
+use super::webhook_place::{crumbs, path};
 use crate::components::{heading, link_button, notice};
 use crate::layout::{Crumb, Part, page};
 use crate::refusal::Refusal;

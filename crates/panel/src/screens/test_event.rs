@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use sellvik_domain::{EventType, Webhook};
 use serde_json::json;
 
-use super::webhook_show::path;
+use super::webhook_place::path;
 use crate::PanelParts;
 use crate::components::form;
 use crate::form::Posted;

@@ -7,7 +7,7 @@ use sellvik_domain::Webhook;
 use serde_json::json;
 
 use super::webhook_list::title;
-use super::webhook_show::{crumbs, path};
+use super::webhook_place::{crumbs, path};
 use crate::PanelParts;
 use crate::components::{heading, link_button, post_button};
 use crate::form::Posted;

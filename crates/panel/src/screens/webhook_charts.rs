@@ -5,8 +5,7 @@ use sellvik_domain::{HourCounts, WebhookHour};
 
 use super::webhook_numbers;
 use crate::chart::{Axis, HEIGHT, line, percent};
-use crate::time;
-use crate::time::strftime;
+use crate::time::{span, strftime};
 
 /// How far back the charts look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,14 +224,6 @@ fn response_words(counts: &HourCounts) -> String {
     match counts.response_ms(50).zip(counts.response_ms(95)) {
         Some((half, most)) => format!("Half within {}, 95 % within {}", span(half), span(most)),
         None => "nothing was sent".to_owned(),
-    }
-}
-
-pub(crate) fn span(ms: u64) -> String {
-    match ms {
-        0 => "0".to_owned(),
-        whole if whole % 1000 == 0 => format!("{} s", whole / 1000),
-        ms => time::duration(u32::try_from(ms).unwrap_or(u32::MAX)),
     }
 }
 

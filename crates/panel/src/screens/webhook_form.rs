@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::event_picker;
 use super::webhook_draft::{Draft, Event, Problems};
-use crate::components::{field_errors, form, link_button, sentence};
+use crate::components::{field_errors, form, invalid, link_button, sentence};
 use crate::visit::Visit;
 
 /// What tells one use of the form from the other.
@@ -89,9 +89,4 @@ fn name(draft: &Draft) -> Markup {
             (field_errors("name", problems))
         }
     }
-}
-
-/// What `aria-invalid` says.
-pub(crate) fn invalid(problems: &[String]) -> Option<&'static str> {
-    (!problems.is_empty()).then_some("true")
 }

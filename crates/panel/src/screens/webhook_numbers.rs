@@ -3,8 +3,7 @@
 use maud::{Markup, html};
 use sellvik_domain::{HourCounts, WebhookHour};
 
-use super::webhook_charts::span;
-use crate::time::strftime;
+use crate::time::{span, strftime};
 
 pub(crate) fn table(hours: &[WebhookHour]) -> Markup {
     let counted = hours.iter().rev().filter(|hour| hour.counts != HourCounts::default());

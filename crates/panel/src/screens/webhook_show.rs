@@ -12,6 +12,7 @@ use super::delivery_filter::{self, Filter};
 use super::delivery_list::{self, Listing};
 use super::webhook_charts::{self, Range};
 use super::webhook_list::title;
+use super::webhook_place::path;
 use super::{test_event, webhook_change};
 use crate::components::{enabled_badge, heading, link_button, notice};
 use crate::layout::{Crumb, Part, page};
@@ -21,16 +22,6 @@ use crate::{PanelParts, chart, time};
 
 /// Failed attempts in a row that are worth a banner: more than a hiccup.
 const FAILING_FROM: u32 = 3;
-
-/// A webhook's page, or one below it.
-pub(crate) fn path(visit: &Visit, webhook: &Webhook, rest: &str) -> String {
-    visit.path(&format!("/webhooks/{}{rest}", webhook.id))
-}
-
-/// The way down to a page below a webhook's.
-pub(crate) fn crumbs(visit: &Visit, webhook: &Webhook) -> [Crumb; 2] {
-    [Crumb::new("Webhooks", visit.path("")), Crumb::new(title(webhook), path(visit, webhook, ""))]
-}
 
 pub(crate) async fn show(State(panel): State<PanelParts>, visit: Visit) -> Result<Html<String>, Refusal> {
     let webhook = panel.actions.webhook_get(visit.admin(), visit.id("id")).await?;

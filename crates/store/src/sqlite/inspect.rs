@@ -9,7 +9,7 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 use sellvik_domain::Timestamp;
 
-use super::open::{APPLICATION_ID, migrations};
+use super::schema::{APPLICATION_ID, migrations};
 use super::wal;
 use crate::OpenError;
 

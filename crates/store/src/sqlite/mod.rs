@@ -15,6 +15,7 @@ mod purge;
 mod readers;
 mod routes;
 mod rows;
+mod schema;
 mod search;
 mod settle;
 mod shops;

@@ -12,15 +12,11 @@ use sellvik_clock::World;
 use super::endpoints::EndpointCache;
 use super::inspect::{because, inspect, key_check, sealed_with};
 use super::readers::Readers;
+use super::schema::{APPLICATION_ID, migrations};
 use super::writer::Writer;
 use super::{Shared, SqliteStore};
 use crate::seal::Sealer;
 use crate::{EncryptionKey, OpenError};
-
-mod embedded {
-    refinery::embed_migrations!("migrations/sqlite");
-}
-pub(super) use embedded::migrations;
 
 /// How the embedded ledger is opened.
 #[derive(Clone)]
@@ -40,9 +36,6 @@ const READERS: usize = 4;
 
 /// How long a reader waits for a lock before it gives up; the writer never blocks readers in WAL mode.
 const BUSY_MS: u64 = 5000;
-
-/// What marks a SQLite file as ours: `Slvk`.
-pub(super) const APPLICATION_ID: i32 = 0x536c_766b;
 
 /// Statements kept prepared per connection: more than there are.
 const STATEMENTS_MAX: usize = 128;
