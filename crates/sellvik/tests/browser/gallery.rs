@@ -178,7 +178,7 @@ pub const SCREENS: [Screen; 20] = [
         "secret",
         "/webhooks/new",
         &[
-            Step::Write("Address", "https://8.8.8.8/hook"),
+            Step::Write("Address", "http://127.0.0.1:9/hook"),
             Step::Click("input[value='order.paid']"),
             Step::Press("Create webhook"),
         ],
