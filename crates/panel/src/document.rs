@@ -10,11 +10,6 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::{Front, assets};
 
-/// A page outside any session.
-pub(crate) fn bare(title: &str, content: &Markup) -> Html<String> {
-    whole(title, content)
-}
-
 /// A page of this title and body.
 pub(crate) fn whole(title: &str, body: &Markup) -> Html<String> {
     let markup = html! {

@@ -46,7 +46,7 @@ fn first_page(capabilities: Capabilities) -> &'static str {
 pub(crate) async fn leave(State(panel): State<PanelParts>, posted: Posted) -> Result<Response, Refusal> {
     panel.actions.panel_leave(&posted.visit.merchant).await?;
     let cookie = visit::no_cookie(&panel.front, posted.visit.shop());
-    let page = document::bare(
+    let page = document::whole(
         "Signed out",
         &html! {
             main.plain {

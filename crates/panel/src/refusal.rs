@@ -130,7 +130,7 @@ impl From<ActionError> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let page = document::bare(
+        let page = document::whole(
             self.title,
             &html! {
                 main.plain {
