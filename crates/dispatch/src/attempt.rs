@@ -12,14 +12,14 @@ use sellvik_store::{Leased, NewEvent, Settled, Settlement, Settling, StoreError}
 
 use crate::bounds::{LEDGER_RETRY, POSTPONE};
 use crate::courier::Courier;
-use crate::lanes::Start;
+use crate::lanes::{Seat, Start};
 use crate::{holds, notice};
 
 /// Carries one delivery through one attempt.
 pub(crate) async fn run(courier: Arc<Courier>, start: Start) {
-    let Start { leased, suspect } = start;
+    let Start { leased, seat } = start;
     // Should this task end early, its socket is free and its lease runs out by itself.
-    let mut flight = Flight { courier: &courier, leased: &leased, suspect, answered: None, landed: false };
+    let mut flight = Flight { courier: &courier, leased: &leased, seat, answered: None, landed: false };
     let Next { settled, notice } = match prepare(&courier, &leased).await {
         Ok(Ready::Go(endpoint)) => {
             let (outcome, attempt, verdict) = send(&courier, &leased, &endpoint).await;
@@ -233,7 +233,7 @@ pub(crate) async fn settle(courier: &Courier, leased: &Leased, settled: Settled,
 struct Flight<'a> {
     courier: &'a Courier,
     leased: &'a Leased,
-    suspect: bool,
+    seat: Seat,
     /// What the window learns from it.
     answered: Option<bool>,
     landed: bool,
@@ -250,8 +250,7 @@ impl Flight<'_> {
             return Vec::new();
         }
         let now = self.courier.world.now();
-        let surplus =
-            self.courier.inbox.lanes.lock().landed(self.leased.lane, self.suspect, self.answered, now);
+        let surplus = self.courier.inbox.lanes.lock().landed(self.seat, self.answered, now);
         self.courier.inbox.bell.notify_one();
         surplus
     }

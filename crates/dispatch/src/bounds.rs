@@ -2,20 +2,40 @@
 
 use std::time::Duration;
 
-/// Attempts in flight in the whole process: each holds a socket and a few kilobytes.
-pub(crate) const ATTEMPTS_MAX: usize = 2048;
+use crate::lanes::Pool;
 
-/// Of those, what lanes that have not answered lately may hold together, so that any number of dead
-/// endpoints leaves half of the sockets to the living.
-pub(crate) const SUSPECT_ATTEMPTS_MAX: usize = ATTEMPTS_MAX / 2;
+/// What the lanes of one pool may use together. Pools share nothing, so that whatever the lanes of one do,
+/// those of another find their permits and their memory free.
+pub(crate) struct PoolBounds {
+    /// Attempts in flight: each holds a socket and a few kilobytes, 2560 in all.
+    pub(crate) attempts: u32,
+    /// Deliveries held in memory, 16,384 in all; the rest waits in the ledger.
+    pub(crate) deliveries: usize,
+    /// Their event bytes, 128 MiB in all, counted per delivery although deliveries of one event share them.
+    pub(crate) bytes: usize,
+}
 
-/// Deliveries held in memory; the rest waits in the ledger.
-pub(crate) const HELD_DELIVERIES_MAX: usize = 16_384;
+/// Of every pool's permits and memory, one shop may have a quarter: the lanes of one shop, however many,
+/// leave the others theirs.
+pub(crate) const SHOP_SHARE: u32 = 4;
 
-/// Event bytes held in memory, counted per delivery although deliveries of one event share them.
-pub(crate) const HELD_BYTES_MAX: usize = 128 << 20;
+impl PoolBounds {
+    pub(crate) const fn of(pool: Pool) -> Self {
+        let (attempts, deliveries, mebibytes) = match pool {
+            // Most of the traffic of most days.
+            Pool::Prompt => (896, 8192, 64),
+            // Backlogs drain at what receivers bear, not at what we could send.
+            Pool::Behind => (384, 4096, 32),
+            // A thousand dead endpoints that nobody knows as such yet, at one attempt each, leave some.
+            Pool::Untried => (1024, 2560, 20),
+            // Of thousands of dead ones, 25 a second are tried anew although each takes ten seconds.
+            Pool::Silent => (256, 1536, 12),
+        };
+        Self { attempts, deliveries, bytes: mebibytes << 20 }
+    }
+}
 
-/// Lanes remembered while they are idle, at about 200 bytes each.
+/// Lanes remembered while they are idle, at about 300 bytes each.
 pub(crate) const LANES_KEPT_MAX: usize = 100_000;
 
 /// Lanes to a claim: bounds how long one claim keeps the writer.

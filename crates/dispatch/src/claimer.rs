@@ -1,10 +1,11 @@
 //! Going round: start what is at hand, claim what is due, rest until something is.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use sellvik_domain::{Lane, Passage, Timestamp};
-use sellvik_store::{ClaimLane, StoreError};
+use sellvik_store::{ClaimLane, Claimed, StoreError};
 use tokio::runtime::Handle;
 
 use crate::bounds::{CLAIM_LANES_MAX, CLAIM_PER_LANE_MAX, HEARTBEAT, LANES_PAGE_MAX, LEDGER_RETRY};
@@ -26,8 +27,7 @@ pub(crate) async fn run(courier: Arc<Courier>) {
         if due.is_empty() {
             rest(&courier).await;
         } else if let Err(error) = claim(&courier, &due, now).await {
-            let again: Vec<_> = due.iter().map(|(lane, _)| (*lane, now)).collect();
-            courier.inbox.lanes.lock().all_waiting(&again);
+            courier.inbox.lanes.lock().claim_failed(&due, now);
             pause(&courier, &error).await;
         }
     }
@@ -58,20 +58,34 @@ pub(crate) async fn look_everywhere(courier: &Courier) -> Result<(), StoreError>
 async fn claim(courier: &Arc<Courier>, due: &[(Lane, u32)], now: Timestamp) -> Result<(), StoreError> {
     let mut wanted = Vec::with_capacity(due.len());
     for (lane, count) in due {
+        let Some(endpoint) = courier.store.endpoint(*lane).await? else { continue };
+        courier.inbox.lanes.lock().belongs(*lane, endpoint.shop);
         // A lane whose webhook has ended is the keeper's: it drops what waits.
-        let tests_only = match holds::passage(courier, *lane, now).await? {
+        let tests_only = match endpoint.standing.passage(now) {
             Passage::Open => false,
             Passage::Held => holds::hold(courier, *lane, now).await?,
             Passage::Ended => continue,
         };
         wanted.push(ClaimLane { lane: *lane, count: *count, tests_only });
     }
-    if wanted.is_empty() {
-        return Ok(());
-    }
-    let claimed = courier.store.claim(wanted, now).await?;
-    courier.inbox.lanes.lock().take_claim(claimed);
+    let claimed = if wanted.is_empty() {
+        Claimed::default()
+    } else {
+        while_pumping(courier, courier.store.claim(wanted, now)).await?
+    };
+    courier.inbox.lanes.lock().take_claim(due, claimed, now);
     Ok(())
+}
+
+/// What was just published does not wait for the commit of a claim.
+async fn while_pumping<T>(courier: &Arc<Courier>, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = courier.inbox.bell.notified() => pump(courier),
+        }
+    }
 }
 
 /// Starts everything that may start.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use sellvik_clock::World;
-use sellvik_domain::{Lane, Schedule, Timestamp};
+use sellvik_domain::{Lane, Schedule, ShopId, Timestamp};
 use sellvik_egress::Egress;
 use sellvik_store::{Intake, Leased, Store};
 use tokio::sync::Notify;
@@ -49,8 +49,8 @@ pub(crate) struct Inbox {
 }
 
 impl Intake for Inbox {
-    fn reserve(&self, lane: Lane, bytes: usize) -> bool {
-        self.lanes.lock().reserve(lane, bytes, self.world.now())
+    fn reserve(&self, shop: ShopId, lane: Lane, bytes: usize) -> bool {
+        self.lanes.lock().reserve(shop, lane, bytes, self.world.now())
     }
 
     fn cancel(&self, lane: Lane, bytes: usize) {

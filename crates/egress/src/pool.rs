@@ -12,12 +12,12 @@ use tokio::time::{Instant, sleep};
 
 use crate::connection::Connection;
 
-/// Most idle connections to one origin: a burst to one endpoint finds its connections again, and no
-/// receiver holds more than these open for us in vain.
-const IDLE_PER_ORIGIN_MAX: usize = 64;
+/// Most idle connections to one origin: the widest window of two endpoints there, so that connections in
+/// steady use are never closed only to be opened again.
+const IDLE_PER_ORIGIN_MAX: usize = 256;
 
 /// Most idle connections altogether: what fits an ordinary limit of open files beside the attempts.
-const IDLE_MAX: usize = 1_024;
+const IDLE_MAX: usize = 2_048;
 
 /// Longest rest of a connection, in seconds: less than most servers and address translators allow one,
 /// so few are found dead.

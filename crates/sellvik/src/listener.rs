@@ -25,7 +25,7 @@ const CONNECTIONS_MAX: u64 = 16_384;
 
 /// Open files that callers leave to the courier's attempts and its connections at rest, and to the ledger;
 /// but half of them, where there are few.
-const FILES_KEPT: u64 = 3_584;
+const FILES_KEPT: u64 = 5_120;
 
 /// How long a request's head may take, and the wait for it: a slow one is cut off.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(10);

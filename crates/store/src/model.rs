@@ -108,6 +108,8 @@ pub struct Claimed {
     pub leased: Vec<Leased>,
     /// When each of the lanes asked for has something waiting next; absent if nothing is left.
     pub next: Vec<(Lane, Timestamp)>,
+    /// Those of the lanes whose latest attempt, as far as the ledger knows, failed.
+    pub failing: Vec<Lane>,
 }
 
 /// How many deliveries of a lane to claim.

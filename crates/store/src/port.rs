@@ -19,9 +19,9 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// What the ledger hands to dispatch after a commit, and asks it before one.
 pub trait Intake: Send + Sync {
-    /// Whether this lane takes one more delivery of so many bytes straight away. A yes holds the room
-    /// until [`Intake::hand_over`] or [`Intake::cancel`].
-    fn reserve(&self, lane: Lane, bytes: usize) -> bool;
+    /// Whether this lane of this shop takes one more delivery of so many bytes straight away. A yes holds
+    /// the room until [`Intake::hand_over`] or [`Intake::cancel`].
+    fn reserve(&self, shop: ShopId, lane: Lane, bytes: usize) -> bool;
     /// Gives back room that [`Intake::reserve`] held: the commit failed.
     fn cancel(&self, lane: Lane, bytes: usize);
     /// Deliveries that were just committed, leased to this node, in reserved room.
@@ -227,7 +227,8 @@ pub trait Store: Send + Sync {
     async fn endpoint(&self, lane: Lane) -> Result<Option<Arc<Endpoint>>>;
     /// Lanes behind `after` that have deliveries waiting, in order, each with its earliest due time.
     async fn lanes_waiting(&self, after: Option<Lane>, limit: u32) -> Result<Vec<(Lane, Timestamp)>>;
-    /// Leases what is due at `now`, earliest first, so many per lane.
+    /// Leases what is due at `now`, so many per lane: earliest first, but half of them first attempts if
+    /// so many wait, however many retries are due before them.
     async fn claim(&self, lanes: Vec<ClaimLane>, now: Timestamp) -> Result<Claimed>;
     /// Prolongs leases; those that are lost are silently left out.
     async fn renew(&self, leases: Vec<Lease>) -> Result<()>;

@@ -21,6 +21,7 @@ mod durability;
 mod every_route;
 mod failed_notices;
 mod failures;
+mod fairness;
 mod fanning;
 mod fuzzed;
 mod holding;

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use sellvik_domain::{DeliveryState, Lane};
+use sellvik_domain::{DeliveryState, Lane, Verdict};
 use tokio::task::JoinSet;
 
-use super::fixtures::{Ledger, ORDER, at, attempted};
+use super::fixtures::{Ledger, ORDER, at, attempted, retry};
 use crate::{ClaimLane, Settled};
 
 fn dues(claimed: &[crate::Leased]) -> Vec<i64> {
@@ -79,6 +79,39 @@ pub(crate) async fn lanes_are_counted_apart(ledger: &Ledger) {
     assert_eq!(shared[0].event.id, shared[1].event.id);
 }
 
+pub(crate) async fn overdue_retries_leave_half_of_a_claim_to_first_attempts(ledger: &Ledger) {
+    let (shop, hook) = ledger.shop_and_hook().await;
+    for _ in 0..8 {
+        ledger.attempted_order(&shop, &hook, at(1), retry(at(2), 1)).await;
+    }
+    for second in [10, 11, 12, 60] {
+        ledger.order(&shop, at(second)).await;
+    }
+    let claimed = ledger.claim_from(&hook, 4, at(20)).await;
+    assert_eq!(dues(&claimed.leased), [2, 2, 10, 11], "the earliest of each");
+    assert_eq!(claimed.next, [(hook.lane, at(2))]);
+    assert_eq!(dues(&ledger.claim_from(&hook, 1, at(20)).await.leased), [2], "half of one is none");
+    let rest = ledger.claim_from(&hook, 4, at(20)).await.leased;
+    assert_eq!(dues(&rest), [2, 2, 2, 12], "and no more than there are");
+    assert_eq!(dues(&ledger.claim_from(&hook, 9, at(20)).await.leased), [2, 2]);
+}
+
+pub(crate) async fn a_claim_says_which_lanes_failed_last(ledger: &mut Ledger) {
+    let shop = ledger.shop("acme").await;
+    let [good, bad] = [
+        ledger.hook(&shop, "good.example", &["order.paid"]).await,
+        ledger.hook(&shop, "bad.example", &[ORDER]).await,
+    ];
+    ledger.attempted_order(&shop, &bad, at(1), retry(at(2), 1)).await;
+    ledger.send(ledger.event(&shop, "order.paid", at(1))).await;
+    ledger.reopen().await;
+    let lanes = [&good, &bad].map(|hook| ClaimLane { lane: hook.lane, count: 1, tests_only: false });
+    let claimed = ledger.claim(lanes.to_vec(), at(2)).await.unwrap();
+    assert_eq!(claimed.failing, [bad.lane]);
+    ledger.settle_as(&claimed.leased[1], attempted(at(3), Verdict::Succeeded)).await;
+    assert!(ledger.claim(lanes.to_vec(), at(3)).await.unwrap().failing.is_empty());
+}
+
 pub(crate) async fn waiting_lanes_are_walked_in_order(ledger: &Ledger) {
     let mut expected = Vec::new();
     for n in 1..=4 {
@@ -139,7 +172,7 @@ pub(crate) async fn concurrent_claims_share_nothing(ledger: &Ledger) {
 pub(crate) async fn a_claim_knows_how_far_its_delivery_has_come(ledger: &mut Ledger) {
     let (shop, hook) = ledger.shop_and_hook().await;
     ledger.order(&shop, at(1)).await;
-    let verdict = sellvik_domain::Verdict::RetryAt { at: at(40), entry: 3, client_error: true };
+    let verdict = Verdict::RetryAt { at: at(40), entry: 3, client_error: true };
     let first = ledger.claim_only(&hook, at(1)).await;
     ledger.settle_as(&first, attempted(at(2), verdict)).await;
     ledger.reopen().await;

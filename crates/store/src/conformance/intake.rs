@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use sellvik_domain::{Lane, Timestamp};
+use sellvik_domain::{Lane, ShopId, Timestamp};
 
 use crate::{Intake, Leased};
 
@@ -46,7 +46,7 @@ impl Recorder {
 }
 
 impl Intake for Recorder {
-    fn reserve(&self, lane: Lane, bytes: usize) -> bool {
+    fn reserve(&self, _: ShopId, lane: Lane, bytes: usize) -> bool {
         let mut room = self.room.lock();
         let Some(left) = room.checked_sub(1) else { return false };
         *room = left;

@@ -87,6 +87,8 @@ macro_rules! suite {
                 what_is_not_due_stays;
                 a_long_lane_holds_back_no_other;
                 lanes_are_counted_apart;
+                overdue_retries_leave_half_of_a_claim_to_first_attempts;
+                a_claim_says_which_lanes_failed_last;
                 waiting_lanes_are_walked_in_order;
                 a_held_lane_gives_its_tests_alone;
                 concurrent_claims_share_nothing;

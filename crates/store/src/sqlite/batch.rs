@@ -123,8 +123,8 @@ impl<'a> Batch<'a> {
     }
 
     /// Asks dispatch for room; a yes must be followed by [`Batch::hand_over`].
-    pub(super) fn reserve(&mut self, lane: Lane, bytes: usize) -> bool {
-        let room = self.intake.as_ref().is_some_and(|intake| intake.reserve(lane, bytes));
+    pub(super) fn reserve(&mut self, shop: ShopId, lane: Lane, bytes: usize) -> bool {
+        let room = self.intake.as_ref().is_some_and(|intake| intake.reserve(shop, lane, bytes));
         if room {
             self.reserved.push((lane, bytes));
         }

@@ -1,6 +1,6 @@
 //! Leasing what waits: so many per lane, earliest first, never "the oldest rows of all".
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
@@ -40,14 +40,53 @@ pub(super) const TESTS_IN_LANE: &str =
      FROM deliveries INDEXED BY deliveries_waiting_tests
      WHERE webhook = ? AND due <= ? AND test = 1 AND due IS NOT NULL AND lease_until IS NULL LIMIT ?";
 
+/// First attempts that wait in one lane, from the front of its pending ones. Leased ones among those are
+/// few; should others stand there that are not due, it is looked no further than past a thousand.
+pub(super) const FIRSTS_IN_LANE: &str =
+    "SELECT seq, id, created_at, entry, client_error, test, attempts, due, lease_epoch, event
+     FROM (SELECT * FROM deliveries INDEXED BY deliveries_by_status
+           WHERE webhook = ?1 AND status = 0 ORDER BY id LIMIT 1000)
+     WHERE due <= ?2 AND lease_until IS NULL LIMIT ?3";
+
+/// What is to be leased of a lane: what is due first, but where retries fill more than half of it, first
+/// attempts that fell due after them have that half.
+fn due(db: &Connection, wanted: &ClaimLane, now: Timestamp) -> Result<Vec<Waiting>> {
+    let all = |sql, count: u32| {
+        let params = params![wanted.lane.0, now.as_millis(), count];
+        rows::all(db, sql, params, |row| Waiting::read(row, wanted.lane))
+    };
+    if wanted.tests_only {
+        return all(TESTS_IN_LANE, wanted.count);
+    }
+    let (mut due, half) = (all(DUE_IN_LANE, wanted.count)?, wanted.count as usize / 2);
+    let firsts = due.iter().filter(|waiting| waiting.attempts == 0).count();
+    if firsts < half && due.len() == wanted.count as usize {
+        let known: HashSet<i64> = due.iter().map(|waiting| waiting.row).collect();
+        let mut late = all(FIRSTS_IN_LANE, wanted.count / 2)?;
+        late.retain(|waiting| !known.contains(&waiting.row));
+        late.truncate(half - firsts);
+        let mut spare = late.len();
+        while let Some(last) = due.iter().rposition(|waiting| waiting.attempts > 0).filter(|_| spare > 0) {
+            due.remove(last);
+            spare -= 1;
+        }
+        due.extend(late);
+    }
+    Ok(due)
+}
+
+/// Whether the latest attempt of a lane failed.
+fn is_failing(db: &Connection, lane: Lane) -> Result<bool> {
+    let sql = "SELECT failure_count > 0 FROM webhook_counters WHERE webhook = ?";
+    Ok(rows::value(db, sql, [lane.0])?.unwrap_or(false))
+}
+
 pub(super) fn claim(batch: &mut Batch<'_>, lanes: &[ClaimLane], now: Timestamp) -> Result<Claimed> {
     let mut bodies: HashMap<i64, Arc<EventBody>> = HashMap::new();
     let mut claimed = Claimed::default();
     let until = batch.shared.lease_until();
     for wanted in lanes {
-        let sql = if wanted.tests_only { TESTS_IN_LANE } else { DUE_IN_LANE };
-        let params = params![wanted.lane.0, now.as_millis(), wanted.count];
-        for waiting in rows::all(batch.db, sql, params, |row| Waiting::read(row, wanted.lane))? {
+        for waiting in due(batch.db, wanted, now)? {
             if !bodies.contains_key(&waiting.event)
                 && let Some(body) = publish::body(batch.db, waiting.event)?
             {
@@ -65,6 +104,7 @@ pub(super) fn claim(batch: &mut Batch<'_>, lanes: &[ClaimLane], now: Timestamp) 
                 .execute(params![until, waiting.row])?;
             claimed.leased.push(waiting.leased(body));
         }
+        claimed.failing.extend(is_failing(batch.db, wanted.lane)?.then_some(wanted.lane));
         claimed.next.extend(next_in_lane(batch.db, wanted.lane)?.map(|due| (wanted.lane, due)));
     }
     Ok(claimed)

@@ -89,7 +89,7 @@ pub(super) fn redeliver(
     let fresh = delivery_id_of_family(now, seed, 0);
     let id = if again(
         batch,
-        lane,
+        (shop, lane),
         &Candidate { row, event, id, status: delivery.state.status(), test: delivery.test },
         fresh,
         now,
@@ -113,7 +113,7 @@ pub(super) struct Candidate {
 /// Undecided: due now. Decided: a new delivery of the same event, named `fresh`; then true.
 pub(super) fn again(
     batch: &mut Batch<'_>,
-    lane: Lane,
+    (shop, lane): (ShopId, Lane),
     candidate: &Candidate,
     fresh: DeliveryId,
     now: Timestamp,
@@ -140,6 +140,7 @@ pub(super) fn again(
             batch.db.prepare_cached(sql)?.execute(params![now.as_millis(), candidate.event])?;
             let new = NewDelivery {
                 id: fresh,
+                shop,
                 lane,
                 event: candidate.event,
                 at: now,

@@ -107,16 +107,18 @@ pub(super) fn step(
     seed: [u8; 10],
 ) -> Result<bool> {
     let sql = format!(
-        "SELECT {JOB}, j.webhook, j.position FROM redelivery_jobs j WHERE j.id = ? AND j.finished_at IS NULL"
+        "SELECT {JOB}, j.webhook, j.position, s.id FROM redelivery_jobs j
+         JOIN webhooks w ON w.seq = j.webhook JOIN shops s ON s.seq = w.shop
+         WHERE j.id = ? AND j.finished_at IS NULL"
     );
     let found = rows::one(batch.db, &sql, [id.as_bytes()], |row| {
-        Ok((job(row)?, Lane(row.get(8)?), row.get::<_, [u8; 16]>(9)?))
+        Ok((job(row)?, Lane(row.get(8)?), row.get::<_, [u8; 16]>(9)?, ShopId::from_bytes(row.get(10)?)))
     })?;
-    let Some((job, lane, position)) = found else { return Ok(true) };
+    let Some((job, lane, position, shop)) = found else { return Ok(true) };
     let left = job.matched.saturating_sub(job.processed);
     let taken = candidates(batch.db, lane, &job, position, limit.min(left))?;
     for (k, candidate) in (0..).zip(&taken) {
-        deliveries::again(batch, lane, candidate, delivery_id_of_family(now, seed, k), now)?;
+        deliveries::again(batch, (shop, lane), candidate, delivery_id_of_family(now, seed, k), now)?;
     }
     let many = u32::try_from(taken.len()).unwrap_or(u32::MAX);
     let ended = many < limit || many == left;

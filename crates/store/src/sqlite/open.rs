@@ -37,6 +37,10 @@ const READERS: usize = 4;
 /// How long a reader waits for a lock before it gives up; the writer never blocks readers in WAL mode.
 const BUSY_MS: u64 = 5000;
 
+/// Pages in the WAL at which they are copied to the file: 16 MiB. A page that many commits change, as the
+/// last one of each index, is copied once for all of them.
+const CHECKPOINT_PAGES: u32 = 4096;
+
 /// Statements kept prepared per connection: more than there are.
 const STATEMENTS_MAX: usize = 128;
 
@@ -102,6 +106,7 @@ fn connect(path: &Path) -> Result<Connection, OpenError> {
     db.pragma_update(None, "journal_mode", "WAL").map_err(because)?;
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "cache_size", -32_768)?;
+    db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
     db.pragma_update(None, "journal_size_limit", 64 << 20)?;
     // Erased secrets and removed bodies leave nothing behind in free pages.

@@ -103,7 +103,7 @@ fn fan_out(
             let id = delivery_id_of_family(at, event.seed, k);
             insert(
                 batch,
-                &NewDelivery { id, lane: *lane, event: row, at, test, redelivery_of: None },
+                &NewDelivery { id, shop: event.shop, lane: *lane, event: row, at, test, redelivery_of: None },
                 &body,
             )?;
         }
@@ -140,6 +140,7 @@ fn envelope(shop: &Shop, event: &NewEvent, test: bool) -> Result<Bytes> {
 /// A delivery to insert, due at once.
 pub(super) struct NewDelivery {
     pub(super) id: DeliveryId,
+    pub(super) shop: ShopId,
     pub(super) lane: Lane,
     pub(super) event: i64,
     pub(super) at: Timestamp,
@@ -149,7 +150,7 @@ pub(super) struct NewDelivery {
 
 /// Inserts a delivery; leased and handed straight to dispatch if there is room, waiting otherwise.
 pub(super) fn insert(batch: &mut Batch<'_>, new: &NewDelivery, body: &Arc<EventBody>) -> Result<()> {
-    let leased = batch.reserve(new.lane, body.envelope.len());
+    let leased = batch.reserve(new.shop, new.lane, body.envelope.len());
     batch
         .db
         .prepare_cached(

@@ -23,6 +23,7 @@ async fn hot_statements_probe_an_index_and_sort_nothing() {
         (deliveries::list_sql(true), "deliveries_by_status"),
         (claim::LANE_BEHIND.to_owned(), "deliveries_waiting"),
         (claim::DUE_IN_LANE.to_owned(), "deliveries_waiting"),
+        (claim::FIRSTS_IN_LANE.to_owned(), "deliveries_by_status"),
         (claim::TESTS_IN_LANE.to_owned(), "deliveries_waiting_tests"),
         (sweep::DROP_WAITING.to_owned(), "deliveries_waiting"),
         (jobs::EXTENT.to_owned(), "deliveries_by_status"),

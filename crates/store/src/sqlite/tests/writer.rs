@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use parking_lot::Mutex;
-use sellvik_domain::{Lane, Timestamp};
+use sellvik_domain::{Lane, ShopId, Timestamp};
 use tokio::task::JoinHandle;
 
 use super::open_sqlite;
@@ -20,8 +20,8 @@ struct Gate {
 }
 
 impl Intake for Gate {
-    fn reserve(&self, lane: Lane, bytes: usize) -> bool {
-        self.recorder.reserve(lane, bytes)
+    fn reserve(&self, shop: ShopId, lane: Lane, bytes: usize) -> bool {
+        self.recorder.reserve(shop, lane, bytes)
     }
 
     fn cancel(&self, lane: Lane, bytes: usize) {
