@@ -1,102 +1,134 @@
 //! Never shipped: measures the service from outside, as a process of its own, on loopback.
 //!
-//! A keep-alive sink and a publisher run in this process, the service in another, so that the kernel's
-//! own accounting tells what the service costs. A workload ends when every delivery has arrived; each
-//! must have arrived exactly once.
+//! The receivers and the publisher are processes too, so that the kernel's accounting tells what each costs.
+//! A run ends when every delivery is settled; each must have come exactly once, or the run is an error.
 
+mod accounting;
+mod api;
+mod ceiling;
+mod child;
+mod clock;
+mod event;
+mod figures;
+mod lab;
+mod load;
+mod machine;
 mod publisher;
+mod report;
+mod seed;
 mod service;
+mod setup;
 mod sink;
+mod site;
+mod verify;
+mod wire;
+mod workloads;
+mod write;
 
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
+use anyhow::ensure;
 use clap::Parser;
 
-use publisher::Publisher;
-use service::Service;
-use sink::Sink;
+use accounting::Machine;
+use lab::{Lab, Scale};
+use workloads::ALL;
 
+/// Measures a release build of the service: deliveries a second, what they cost in processor time, how long
+/// they take, and what dead endpoints, backlogs and crowds do to that.
 #[derive(Parser)]
+#[command(name = "scripts/bench", after_help = help())]
 struct Args {
-    /// The binary to measure.
+    /// The binary to measure; the one beside this program without.
     #[arg(long)]
-    service: PathBuf,
-    /// Deliveries per workload.
-    #[arg(long, default_value_t = 20_000)]
-    deliveries: usize,
+    service: Option<PathBuf>,
+    /// Workloads to run, such as `a,b,e`; all of them without. Those that are held against b run it too.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<char>,
+    /// Everything small, in a minute and a half: shows that it works, not how fast it is.
+    #[arg(long)]
+    quick: bool,
+    /// Write what was measured to docs/BENCHMARKS.md.
+    #[arg(long)]
+    write: bool,
+    /// Where the service's data folders are made; the system's temporary folder without.
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// Deliveries of a run at saturation.
+    #[arg(long)]
+    deliveries: Option<u32>,
+    /// Length in seconds of each run of workload e.
+    #[arg(long)]
+    seconds: Option<u32>,
 }
 
-/// How events are published.
-struct Workload {
-    name: &'static str,
-    fan_out: usize,
-    batch: usize,
-    /// Publishing connections.
-    connections: usize,
-    /// Events a second, if not as fast as they are taken.
-    rate: Option<u32>,
-}
+/// Where `--write` writes to, from the repository's root.
+const DOCUMENT: &str = "docs/BENCHMARKS.md";
 
-const WORKLOADS: [Workload; 4] = [
-    Workload { name: "a: fan-out 1, single", fan_out: 1, batch: 1, connections: 64, rate: None },
-    Workload { name: "b: fan-out 1, batches of 100", fan_out: 1, batch: 100, connections: 8, rate: None },
-    Workload { name: "c: fan-out 10, batches of 100", fan_out: 10, batch: 100, connections: 4, rate: None },
-    Workload { name: "d: 500 events/s", fan_out: 1, batch: 1, connections: 16, rate: Some(500) },
-];
+const QUICK: Scale =
+    Scale { quick: true, deliveries: 5000, runs: 1, seconds: 2, pairs: 1, backlog: 50, shops: 400 };
+const FULL: Scale =
+    Scale { quick: false, deliveries: 40_000, runs: 3, seconds: 10, pairs: 5, backlog: 1000, shops: 20_000 };
 
-/// Longest a workload may take before it counts as lost deliveries.
-const PATIENCE: Duration = Duration::from_mins(2);
-
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
-    println!("| workload | deliveries/s | CPU-s per 1000 | p50 ms | p95 ms | p99 ms | max ms | RSS MiB |");
-    println!("|---|---|---|---|---|---|---|---|");
-    for workload in WORKLOADS {
-        println!("{}", measure(&args, &workload).await?);
+fn help() -> String {
+    let mut text = String::from("Workloads:\n");
+    for (letter, what) in ALL {
+        let _ = writeln!(text, "  {letter}  {what}");
     }
-    Ok(())
+    text + "\nProgress goes to standard error, tables in Markdown to standard output. Keep the machine quiet \
+            meanwhile. The command fails if a delivery is missing or comes twice."
 }
 
-async fn measure(args: &Args, workload: &Workload) -> anyhow::Result<String> {
-    let sink = Sink::start().await?;
-    let service = Service::start(&args.service).await?;
-    let publisher = Arc::new(Publisher::new(&service, sink.address(), workload.fan_out).await?);
-    let seconds = if workload.rate.is_some() { 10 } else { 1 };
-    let wanted = workload.rate.map_or(args.deliveries / workload.fan_out, |rate| rate as usize * seconds);
-    let events = wanted / workload.batch * workload.batch;
+fn main() -> anyhow::Result<ExitCode> {
+    let mut words = std::env::args().skip(1);
+    match (words.next().as_deref(), words.next()) {
+        (Some("sink"), Some(config)) => sink::run(&config)?,
+        (Some("publisher"), Some(_)) => publisher::run()?,
+        (Some("ceiling"), Some(_)) => ceiling::run()?,
+        _ => {
+            let args = Args::parse();
+            return tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(run(args));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
 
-    let (cpu, started) = (service.cpu()?, Instant::now());
-    publisher.run(workload, events).await?;
-    let deliveries = events * workload.fan_out;
-    sink.wait_for(deliveries, PATIENCE).await?;
-    publisher.wait_until_settled(PATIENCE).await?;
-    let (took, cpu) = (started.elapsed(), service.cpu()?.saturating_sub(cpu));
-
-    let latencies = sink.latencies(&publisher.sent());
-    let at = |share: f64| {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "an index into a list of measurements"
-        )]
-        let index = ((latencies.len() - 1) as f64 * share) as usize;
-        latencies[index].as_secs_f64() * 1000.0
+async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    for letter in &args.only {
+        ensure!(ALL.iter().any(|(known, _)| known == letter), "there is no workload {letter}");
+    }
+    let mut scale = if args.quick { QUICK } else { FULL };
+    scale.deliveries = args.deliveries.unwrap_or(scale.deliveries) / 1000 * 1000;
+    scale.seconds = args.seconds.unwrap_or(scale.seconds);
+    ensure!(scale.deliveries > 0 && scale.seconds > 0, "at least 1000 deliveries, and a second");
+    ensure!(!args.write || Path::new("docs").is_dir(), "no docs folder here");
+    let place = args.folder.unwrap_or_else(std::env::temp_dir);
+    let busy_before = Machine::now()?;
+    let disk_before = machine::syncs(&place)?;
+    let service = match args.service {
+        Some(service) => service,
+        None => std::env::current_exe()?.with_file_name("sellvik"),
     };
-    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-    let many = deliveries as f64;
-    Ok(format!(
-        "| {} | {:.0} | {:.3} | {:.1} | {:.1} | {:.1} | {:.1} | {} |",
-        workload.name,
-        many / took.as_secs_f64(),
-        cpu.as_secs_f64() / many * 1000.0,
-        at(0.5),
-        at(0.95),
-        at(0.99),
-        at(1.0),
-        service.rss_mib()?,
-    ))
+    let mut lab = Lab::open(service, place.clone(), scale).await?;
+    for (letter, what) in ALL {
+        if args.only.is_empty() || args.only.contains(&letter) {
+            eprintln!("{letter}: {what}");
+            if let Err(error) = workloads::run(&mut lab, letter).await {
+                lab.report.failure(letter, &error);
+            }
+        }
+    }
+    let (others, stolen) = Machine::now()?.others_since(busy_before);
+    lab.report.note(format!(
+        "meanwhile other processes took {others} % of the machine's processors, and its host {stolen} %: \
+         the more, the less these figures mean"
+    ));
+    let text = write::document(&lab, &disk_before, &machine::syncs(&place)?)?;
+    println!("{text}");
+    if args.write {
+        std::fs::write(DOCUMENT, text)?;
+    }
+    Ok(if lab.report.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -1,151 +1,172 @@
-//! The platform's side: a shop, its webhooks, and events of about 1 KiB.
+//! The platform's side, one thread: bodies put together from ready pieces, kept-alive connections, and a
+//! note of when each publish was sent.
 
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
+use std::io::Write as _;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
 
-use anyhow::{Context as _, bail, ensure};
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full};
-use hyper::Request;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use parking_lot::Mutex;
+use anyhow::{Context as _, ensure};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::task::{JoinSet, LocalSet};
+use tokio::time::Instant;
 
-use crate::Workload;
-use crate::service::Service;
+use crate::event::{self, Template};
+use crate::wire::Wire;
+use crate::{child, clock};
 
-pub(crate) struct Publisher {
-    http: Client<HttpConnector, Full<Bytes>>,
-    base: String,
-    platform_key: String,
-    admin_key: String,
-    shop: String,
-    webhooks: Vec<String>,
-    sent: Mutex<HashMap<String, Instant>>,
+/// What to publish.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Job {
+    pub(crate) address: SocketAddr,
+    pub(crate) key: String,
+    /// A file of routes.
+    pub(crate) routes: PathBuf,
+    pub(crate) first: u32,
+    pub(crate) events: u32,
+    pub(crate) batch: u32,
+    pub(crate) connections: u32,
+    /// Events a second; as fast as they are taken without.
+    pub(crate) rate: Option<u32>,
+    /// Where to leave the moments at which events were sent.
+    pub(crate) sent: PathBuf,
 }
 
-impl Publisher {
-    pub(crate) async fn new(service: &Service, sink: SocketAddr, fan_out: usize) -> anyhow::Result<Self> {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        let mut publisher = Self {
-            http: Client::builder(TokioExecutor::new()).build(connector),
-            base: format!("http://{}", service.address),
-            platform_key: service.platform_key.clone(),
-            admin_key: String::new(),
-            shop: String::new(),
-            webhooks: Vec::new(),
-            sent: Mutex::default(),
-        };
-        let platform = publisher.platform_key.clone();
-        let body = json!({"subdomain": "bench", "dev": true});
-        let shop = publisher.post("/api/v1/platform/shops", &platform, &body).await?;
-        shop["id"].as_str().context("shop")?.clone_into(&mut publisher.shop);
-        let body = json!({"scopes": ["webhooks:read", "webhooks:write"]});
-        let path = format!("/api/v1/platform/shops/{}/keys", publisher.shop);
-        let key = publisher.post(&path, &platform, &body).await?;
-        key["key"].as_str().context("key")?.clone_into(&mut publisher.admin_key);
-        for n in 0..fan_out {
-            let body = json!({"url": format!("http://{sink}/hook/{n}"), "events": ["order.cancelled"]});
-            let webhook = publisher.post("/api/v1/admin/webhooks", &publisher.admin_key, &body).await?;
-            publisher.webhooks.push(webhook["id"].as_str().context("webhook")?.to_owned());
-        }
-        Ok(publisher)
-    }
+/// The process's whole life.
+pub(crate) fn run() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    child::answer_all(|question| {
+        let job: Job = serde_json::from_value(question)?;
+        LocalSet::new().block_on(&runtime, publish_all(job))
+    })
+}
 
-    /// Publishes so many events as the workload says.
-    pub(crate) async fn run(self: &Arc<Self>, workload: &Workload, events: usize) -> anyhow::Result<()> {
-        let (next, started) = (Arc::new(AtomicUsize::new(0)), Instant::now());
-        let mut connections = tokio::task::JoinSet::<anyhow::Result<()>>::new();
-        let (batch, rate) = (workload.batch, workload.rate);
-        for _ in 0..workload.connections {
-            let (publisher, next) = (self.clone(), next.clone());
-            connections.spawn(async move {
-                loop {
-                    let first = next.fetch_add(batch, Ordering::Relaxed);
-                    if first >= events {
-                        return Ok(());
-                    }
-                    if let Some(rate) = rate {
-                        let due = started + Duration::from_secs(1) / rate * u32::try_from(first)?;
-                        tokio::time::sleep_until(due.into()).await;
-                    }
-                    publisher.publish(first, batch).await?;
-                }
-            });
-        }
-        while let Some(ended) = connections.join_next().await {
-            ended??;
-        }
-        Ok(())
-    }
+struct Campaign {
+    job: Job,
+    templates: Vec<Template>,
+    filler: String,
+    started: Instant,
+    /// How many events have been taken up.
+    taken: Cell<u32>,
+    sent: RefCell<Vec<u64>>,
+    /// The longest that an event was sent behind its time.
+    late: Cell<Duration>,
+}
 
-    async fn publish(&self, first: usize, batch: usize) -> anyhow::Result<()> {
-        let filler = "x".repeat(900);
-        let event = |n: usize| {
-            json!({"shop": self.shop, "type": "order.cancelled", "id": format!("evt_{n}"),
-                   "data": {"order": {"id": format!("ord_{n}"), "note": filler}}})
-        };
-        let sent = Instant::now();
-        self.sent.lock().extend((first..first + batch).map(|n| (format!("evt_{n}"), sent)));
-        if batch == 1 {
-            let answer = self.post("/api/v1/platform/events", &self.platform_key, &event(first)).await?;
-            ensure!(answer["deliveries"] == self.webhooks.len(), "unexpected answer: {answer}");
+async fn publish_all(job: Job) -> anyhow::Result<Value> {
+    let campaign = Rc::new(Campaign {
+        templates: event::read_templates(&job.routes)?,
+        filler: event::filler(),
+        taken: Cell::new(0),
+        sent: RefCell::new(vec![0; job.events as usize]),
+        late: Cell::default(),
+        started: Instant::now(),
+        job,
+    });
+    let began = clock::monotonic_ns();
+    let mut connections = JoinSet::new();
+    for _ in 0..campaign.job.connections {
+        connections.spawn_local(publish(campaign.clone()));
+    }
+    while let Some(ended) = connections.join_next().await {
+        ended??;
+    }
+    let ended = clock::monotonic_ns();
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&campaign.job.sent)?);
+    for at in campaign.sent.borrow().iter() {
+        file.write_all(&at.to_le_bytes())?;
+    }
+    file.flush()?;
+    Ok(json!({ "began": began, "ended": ended, "late_ms": campaign.late.get().as_secs_f64() * 1000.0 }))
+}
+
+/// One connection: takes up batches until none is left.
+async fn publish(campaign: Rc<Campaign>) -> anyhow::Result<()> {
+    let job = &campaign.job;
+    let stream = TcpStream::connect(job.address).await?;
+    stream.set_nodelay(true)?;
+    let mut wire = Wire::new(stream);
+    let (mut body, mut request) = (Vec::new(), Vec::new());
+    loop {
+        let from = campaign.taken.get();
+        if from >= job.events {
             return Ok(());
         }
-        let body = json!({"events": (first..first + batch).map(event).collect::<Vec<_>>()});
-        let answer = self.post("/api/v1/platform/events/batch", &self.platform_key, &body).await?;
-        let results = answer["results"].as_array().context("results")?;
-        ensure!(
-            results.iter().all(|result| result["deliveries"] == self.webhooks.len()),
-            "refused: {answer}"
-        );
+        let to = (from + job.batch).min(job.events);
+        campaign.taken.set(to);
+        if let Some(rate) = job.rate {
+            let due = campaign.started + Duration::from_secs(1) * from / rate;
+            tokio::time::sleep_until(due).await;
+            campaign.late.set(campaign.late.get().max(due.elapsed()));
+        }
+        campaign.write_request(from..to, &mut body, &mut request)?;
+        campaign.sent.borrow_mut()[from as usize..to as usize].fill(clock::monotonic_ns());
+        wire.write(&request).await?;
+        let answer = wire.read().await?.context("the service closed the connection")?;
+        campaign.check(from..to, answer.status(), answer.body())?;
+    }
+}
+
+impl Campaign {
+    fn template(&self, event: u32) -> &Template {
+        &self.templates[(self.job.first + event) as usize % self.templates.len()]
+    }
+
+    fn write_request(
+        &self,
+        events: std::ops::Range<u32>,
+        body: &mut Vec<u8>,
+        request: &mut Vec<u8>,
+    ) -> anyhow::Result<()> {
+        body.clear();
+        request.clear();
+        let single = self.job.batch == 1;
+        if !single {
+            body.extend_from_slice(b"{\"events\":[");
+        }
+        for event in events.clone() {
+            if event > events.start {
+                body.push(b',');
+            }
+            self.template(event).write(self.job.first + event, &self.filler, body)?;
+        }
+        if !single {
+            body.extend_from_slice(b"]}");
+        }
+        let path = if single { "events" } else { "events/batch" };
+        write!(
+            request,
+            "POST /api/v1/platform/{path} HTTP/1.1\r\nhost: service\r\nauthorization: Bearer {}\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            self.job.key,
+            body.len()
+        )?;
+        request.extend_from_slice(body);
         Ok(())
     }
 
-    /// When each event's publish was sent.
-    pub(crate) fn sent(&self) -> HashMap<String, Instant> {
-        self.sent.lock().clone()
-    }
-
-    /// Waits until no delivery is pending or failed any more.
-    pub(crate) async fn wait_until_settled(&self, patience: Duration) -> anyhow::Result<()> {
-        let started = Instant::now();
-        for webhook in &self.webhooks {
-            for status in ["pending", "failed"] {
-                let path = format!("/api/v1/admin/webhooks/{webhook}/deliveries?limit=1&status={status}");
-                while self.send("GET", &path, &self.admin_key, None).await?["items"] != json!([]) {
-                    if started.elapsed() > patience {
-                        bail!("deliveries are still {status}");
-                    }
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-            }
+    /// Every event must have found as many webhooks as there are.
+    fn check(&self, events: std::ops::Range<u32>, status: u16, answer: &[u8]) -> anyhow::Result<()> {
+        let text = std::str::from_utf8(answer)?;
+        let refused = || format!("{status} {}", text.get(..500).unwrap_or(text));
+        ensure!((200..300).contains(&status), refused());
+        let mut found = text.split("\"deliveries\":").skip(1);
+        for event in events {
+            let rest = found.next().with_context(refused)?;
+            let digits = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
+            ensure!(rest[..digits].parse() == Ok(self.template(event).deliveries), refused());
         }
         Ok(())
     }
+}
 
-    async fn post(&self, path: &str, key: &str, body: &Value) -> anyhow::Result<Value> {
-        self.send("POST", path, key, Some(body)).await
-    }
-
-    async fn send(&self, method: &str, path: &str, key: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        let bytes = body.map(Value::to_string).unwrap_or_default();
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base))
-            .header("authorization", format!("Bearer {key}"))
-            .header("content-type", "application/json")
-            .body(Full::new(Bytes::from(bytes)))?;
-        let answer = self.http.request(request).await?;
-        let status = answer.status();
-        let bytes = answer.into_body().collect().await?.to_bytes();
-        ensure!(status.is_success(), "{status} {}", String::from_utf8_lossy(&bytes));
-        Ok(serde_json::from_slice(&bytes)?)
-    }
+/// Reads the moments that a job left, event by event.
+pub(crate) fn read_sent(path: &std::path::Path) -> anyhow::Result<Vec<u64>> {
+    let bytes = std::fs::read(path)?;
+    let moment = |eight: &[u8]| Some(u64::from_le_bytes(eight.try_into().ok()?));
+    bytes.chunks(8).map(|eight| moment(eight).context("a moment cut short")).collect()
 }

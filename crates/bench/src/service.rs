@@ -1,67 +1,79 @@
-//! The service under measurement: a child process in a temporary folder.
+//! The service under measurement: a process of its own, in a folder that outlives it, so that a workload
+//! may stop it, write into its ledger and start it again.
 
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use tempfile::TempDir;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-/// Of the kernel's accounting; 100 on every Linux that we know.
-const TICKS_PER_SECOND: u64 = 100;
+/// Longest a shutdown may take: what is in flight may wait for its timeout.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(20);
 
 pub(crate) struct Service {
     child: Child,
-    pub(crate) address: String,
+    pid: u32,
+    pub(crate) address: SocketAddr,
     pub(crate) platform_key: String,
-    _folder: TempDir,
+    /// From the start of the process to the line that says it listens.
+    pub(crate) start_up: Duration,
 }
 
 impl Service {
-    pub(crate) async fn start(binary: &Path) -> anyhow::Result<Self> {
-        let folder = TempDir::new()?;
-        let mut child = Command::new(binary.canonicalize().context("no such binary")?)
+    /// Starts it in `folder`; `authority` is a certificate authority to trust.
+    pub(crate) async fn start(
+        binary: &Path,
+        folder: &Path,
+        authority: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        let mut command = Command::new(binary.canonicalize().context("no such binary")?);
+        command
             .args(["serve", "--listen", "127.0.0.1:0", "--endpoint-allow", "127.0.0.0/8"])
             .args(["--log", "sellvik::service=info"])
-            .current_dir(folder.path())
+            .current_dir(folder)
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .context("the service could not be started")?;
+            .kill_on_drop(true);
+        if let Some(authority) = authority {
+            command.arg("--endpoint-ca").arg(authority);
+        }
+        let started = Instant::now();
+        let mut child = command.spawn().context("the service could not be started")?;
         let stderr = child.stderr.take().context("no standard error")?;
         let mut lines = BufReader::new(stderr).lines();
         let address = loop {
             let line = lines.next_line().await?.ok_or_else(|| anyhow!("the service ended at once"))?;
             let line: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
             if let Some(address) = line["address"].as_str() {
-                break address.to_owned();
+                break address.parse()?;
             }
         };
+        let start_up = started.elapsed();
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        let key = std::fs::read_to_string(folder.path().join("sellvik-data/platform.key"))?;
-        Ok(Self { child, address, platform_key: key.trim().to_owned(), _folder: folder })
+        let key = std::fs::read_to_string(folder.join("sellvik-data/platform.key"))?;
+        let pid = child.id().context("the service has ended")?;
+        Ok(Self { child, pid, address, platform_key: key.trim().to_owned(), start_up })
     }
 
-    /// User and system time so far.
-    pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        let stat = self.proc("stat")?;
-        let after_name = stat.rsplit_once(')').context("stat")?.1;
-        let field = |n: usize| after_name.split_whitespace().nth(n).and_then(|text| text.parse::<u64>().ok());
-        let ticks = field(11).zip(field(12)).map(|(user, system)| user + system).context("stat")?;
-        Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
     }
 
-    pub(crate) fn rss_mib(&self) -> anyhow::Result<u64> {
-        let status = self.proc("status")?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("VmRSS")?;
-        let kib: u64 = line.split_whitespace().next().context("VmRSS")?.parse()?;
-        Ok(kib / 1024)
+    /// Asks it to stop, and waits until it has.
+    pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
+        let pid = Pid::from_raw(i32::try_from(self.pid)?).context("no process")?;
+        kill_process(pid, Signal::TERM)?;
+        tokio::time::timeout(SHUTDOWN_MAX, self.child.wait())
+            .await
+            .context("the service does not stop")??;
+        Ok(())
     }
+}
 
-    fn proc(&self, file: &str) -> anyhow::Result<String> {
-        let id = self.child.id().context("the service has ended")?;
-        Ok(std::fs::read_to_string(format!("/proc/{id}/{file}"))?)
-    }
+/// The ledger's file.
+pub(crate) fn ledger(folder: &Path) -> PathBuf {
+    folder.join("sellvik-data/sellvik.db")
 }
