@@ -8,40 +8,49 @@ use sellvik_domain::{
     judge,
 };
 use sellvik_egress::Request;
-use sellvik_store::{Leased, NewEvent, Settled, Settlement, Settling, StoreError};
+use sellvik_store::{Leased, NewEvent, Settled, StoreError};
 
-use crate::bounds::{LEDGER_RETRY, POSTPONE};
+use crate::bounds::POSTPONE;
 use crate::courier::Courier;
-use crate::lanes::{Seat, Start};
+use crate::lanes::{Lanes, Seat, Start};
 use crate::{holds, notice};
 
-/// Carries one delivery through one attempt.
+/// Makes one attempt after the other, for as long as there is one to start when one has landed.
 pub(crate) async fn run(courier: Arc<Courier>, start: Start) {
+    let mut next = Some(start);
+    while let Some(start) = next {
+        next = make(&courier, start).await;
+    }
+}
+
+/// Carries one delivery through one attempt, and brings the one whose turn is next.
+async fn make(courier: &Courier, start: Start) -> Option<Start> {
     let Start { leased, seat } = start;
     // Should this task end early, its socket is free and its lease runs out by itself.
-    let mut flight = Flight { courier: &courier, leased: &leased, seat, answered: None, landed: false };
-    let Next { settled, notice } = match prepare(&courier, &leased).await {
+    let mut flight = Flight { courier, leased: &leased, seat, answered: None, landed: false };
+    let Next { settled, notice } = match prepare(courier, &leased).await {
         Ok(Ready::Go(endpoint)) => {
-            let (outcome, attempt, verdict) = send(&courier, &leased, &endpoint).await;
+            let (outcome, attempt, verdict) = send(courier, &leased, &endpoint).await;
             if outcome.is_ours() {
                 tracing::error!(delivery_id = %leased.delivery, error = attempt.error, "no means to connect");
-                postponed(&courier)
+                postponed(courier)
             } else {
                 flight.answered = Some(outcome.result.is_ok() || answered_after_all(&outcome));
-                conclude(&courier, &leased, &endpoint, attempt, verdict)
+                conclude(courier, &leased, &endpoint, attempt, verdict)
             }
         }
         Ok(Ready::Not(next)) => *next,
         Err(error) => {
             tracing::error!(delivery_id = %leased.delivery, error = %error, "the endpoint could not be read");
-            postponed(&courier)
+            postponed(courier)
         }
     };
-    let surplus = flight.land();
-    settle(&courier, &leased, settled, notice).await;
+    let (surplus, next) = flight.land();
+    courier.settle(&leased, settled, notice);
     for extra in surplus {
-        settle(&courier, &extra, Settled::Released, None).await;
+        courier.settle(&extra, Settled::Released, None);
     }
+    next
 }
 
 /// How a delivery's lease is to end, and what the shop's other webhooks hear of it.
@@ -192,43 +201,6 @@ fn log(leased: &Leased, endpoint: &Endpoint, attempt: &Attempt, verdict: Verdict
     );
 }
 
-/// Ends a lease on record; waits for as long as the ledger takes no writes, so that nothing is lost.
-pub(crate) async fn settle(courier: &Courier, leased: &Leased, settled: Settled, notice: Option<NewEvent>) {
-    let mut failing = false;
-    let lease = loop {
-        let lease = courier.inbox.lanes.lock().lease(leased.delivery).unwrap_or(leased.lease);
-        let settlement = Settlement {
-            lease,
-            lane: leased.lane,
-            attempts: leased.attempts,
-            test: leased.chain.test,
-            settled: settled.clone(),
-            notice: notice.clone(),
-        };
-        match courier.store.settle(settlement).await {
-            // The lease ran out and this process claimed it anew meanwhile: settle by the new one.
-            Ok(Settling::LeaseLost) if courier.inbox.lanes.lock().lease(leased.delivery) != Some(lease) => {
-                continue;
-            }
-            Ok(_) => break lease,
-            Err(error) if !failing => {
-                failing = true;
-                courier.inbox.lanes.lock().ledger_fails();
-                tracing::error!(delivery_id = %leased.delivery, error = %error, "not settled yet");
-            }
-            Err(_) => {}
-        }
-        tokio::time::sleep(LEDGER_RETRY).await;
-    };
-    let mut lanes = courier.inbox.lanes.lock();
-    if failing {
-        lanes.ledger_recovers();
-    }
-    lanes.forget(leased.delivery, lease, leased.lane, leased.event.envelope.len());
-    drop(lanes);
-    courier.inbox.bell.notify_one();
-}
-
 /// Holds an attempt's place in its lane's window, and gives it back whatever happens.
 struct Flight<'a> {
     courier: &'a Courier,
@@ -240,19 +212,21 @@ struct Flight<'a> {
 }
 
 impl Flight<'_> {
-    /// Gives the place back, and brings what a shrunken window no longer wants in memory.
-    fn land(mut self) -> Vec<Leased> {
-        self.touch_down()
+    /// Gives the place back; brings what a shrunken window no longer wants in memory, and what starts next.
+    fn land(mut self) -> (Vec<Leased>, Option<Start>) {
+        let mut lanes = self.courier.inbox.lanes.lock();
+        let surplus = self.touch_down(&mut lanes);
+        let next = lanes.start_next();
+        // What else there is to do is the claimer's.
+        if lanes.is_ready() || lanes.next_due().is_some_and(|due| due <= self.courier.world.now()) {
+            self.courier.inbox.bell.notify_one();
+        }
+        (surplus, next)
     }
 
-    fn touch_down(&mut self) -> Vec<Leased> {
-        if std::mem::replace(&mut self.landed, true) {
-            return Vec::new();
-        }
-        let now = self.courier.world.now();
-        let surplus = self.courier.inbox.lanes.lock().landed(self.seat, self.answered, now);
-        self.courier.inbox.bell.notify_one();
-        surplus
+    fn touch_down(&mut self, lanes: &mut Lanes) -> Vec<Leased> {
+        self.landed = true;
+        lanes.landed(self.seat, self.answered, self.courier.world.now())
     }
 }
 
@@ -260,12 +234,14 @@ impl Drop for Flight<'_> {
     fn drop(&mut self) {
         if !self.landed {
             // The task panicked or was cut off: leases of what it leaves behind run out by themselves.
-            let lost = self.touch_down();
             let mut lanes = self.courier.inbox.lanes.lock();
+            let lost = self.touch_down(&mut lanes);
             for leased in lost.iter().chain([self.leased]) {
                 let lease = lanes.lease(leased.delivery).unwrap_or(leased.lease);
                 lanes.forget(leased.delivery, lease, leased.lane, leased.event.envelope.len());
             }
+            drop(lanes);
+            self.courier.inbox.bell.notify_one();
         }
     }
 }

@@ -50,6 +50,9 @@ pub(crate) const RENEW_EVERY: Duration = Duration::from_secs(10);
 /// How far an internal error of ours moves a delivery on (DESIGN: it counts no attempt).
 pub(crate) const POSTPONE: Duration = Duration::from_secs(30);
 
+/// Settlements to a commit: bounds how long a publish waits behind them.
+pub(crate) const SETTLE_MAX: usize = 512;
+
 /// How often a write that failed is tried again while the ledger takes no writes.
 pub(crate) const LEDGER_RETRY: Duration = Duration::from_millis(500);
 

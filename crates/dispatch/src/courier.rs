@@ -9,10 +9,12 @@ use sellvik_domain::{Lane, Schedule, ShopId, Timestamp};
 use sellvik_egress::Egress;
 use sellvik_store::{Intake, Leased, Store};
 use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::lanes::Lanes;
+use crate::settler::Unsettled;
 
 /// What the courier is told.
 #[derive(Debug, Clone)]
@@ -36,6 +38,10 @@ pub(crate) struct Courier {
     /// When the claimer last went round.
     pub(crate) heartbeat: Mutex<Instant>,
     pub(crate) attempts: TaskTracker,
+    /// What the settler is to put on record.
+    pub(crate) unsettled: UnboundedSender<Unsettled>,
+    /// Nothing more comes for the settler.
+    pub(crate) all_landed: CancellationToken,
 }
 
 /// What commits reach. Apart from the courier, because the ledger holds it and the courier the ledger.

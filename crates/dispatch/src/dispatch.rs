@@ -7,18 +7,19 @@ use parking_lot::Mutex;
 use sellvik_clock::World;
 use sellvik_egress::Egress;
 use sellvik_store::{Settled, Store};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bounds::STALL;
 use crate::courier::{Courier, DispatchSettings, Inbox};
-use crate::{attempt, claimer, keeper};
+use crate::{claimer, keeper, settler};
 
 /// A running courier.
 pub struct Dispatch {
     courier: Arc<Courier>,
     loops: TaskTracker,
+    settler: TaskTracker,
 }
 
 impl Dispatch {
@@ -36,6 +37,7 @@ impl Dispatch {
             world: world.clone(),
         });
         store.attach(inbox.clone());
+        let (unsettled, queue) = mpsc::unbounded_channel();
         let courier = Arc::new(Courier {
             store,
             egress,
@@ -45,12 +47,17 @@ impl Dispatch {
             stop: CancellationToken::new(),
             heartbeat: Mutex::new(Instant::now()),
             attempts: TaskTracker::new(),
+            unsettled,
+            all_landed: CancellationToken::new(),
         });
+        let settler = TaskTracker::new();
+        settler.spawn(settler::run(courier.clone(), queue));
+        settler.close();
         let loops = TaskTracker::new();
         loops.spawn(claimer::run(courier.clone()));
         keeper::spawn_all(&loops, &courier);
         loops.close();
-        Self { courier, loops }
+        Self { courier, loops, settler }
     }
 
     /// Whether the courier goes round: false when it has been silent for too long.
@@ -68,13 +75,16 @@ impl Dispatch {
         self.loops.wait().await;
         let finish = async {
             for leased in waiting {
-                attempt::settle(courier, &leased, Settled::Released, None).await;
+                courier.settle(&leased, Settled::Released, None);
             }
             courier.attempts.close();
             courier.attempts.wait().await;
+            courier.all_landed.cancel();
+            self.settler.wait().await;
         };
         if tokio::time::timeout(courier.settings.grace, finish).await.is_err() {
             let in_flight = courier.inbox.lanes.lock().in_flight();
+            courier.all_landed.cancel();
             tracing::warn!(in_flight, "attempts cut short by shutdown; they will be made again");
         }
     }

@@ -115,6 +115,11 @@ impl Lanes {
         }
     }
 
+    /// Whether more may start right now, as far as a glance tells.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.stopped && self.unsettled == 0 && self.office.turns.is_ready()
+    }
+
     /// An attempt's socket is free again. `answered` says what the window learns: nothing, if no
     /// attempt was made. Deliveries that a shrunken window no longer wants in memory come back.
     pub(crate) fn landed(&mut self, seat: Seat, answered: Option<bool>, now: Timestamp) -> Vec<Leased> {

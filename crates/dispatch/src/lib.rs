@@ -14,6 +14,7 @@ mod holds;
 mod keeper;
 mod lanes;
 mod notice;
+mod settler;
 mod window;
 
 pub use courier::DispatchSettings;

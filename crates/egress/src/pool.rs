@@ -14,7 +14,7 @@ use crate::connection::Connection;
 
 /// Most idle connections to one origin: the widest window of two endpoints there, so that connections in
 /// steady use are never closed only to be opened again.
-const IDLE_PER_ORIGIN_MAX: usize = 256;
+pub const IDLE_PER_ORIGIN_MAX: usize = 256;
 
 /// Most idle connections altogether: what fits an ordinary limit of open files beside the attempts.
 const IDLE_MAX: usize = 2_048;

@@ -234,8 +234,9 @@ pub trait Store: Send + Sync {
     async fn renew(&self, leases: Vec<Lease>) -> Result<()>;
     /// Frees the deliveries of leases that ran out; says which lanes have something waiting again.
     async fn expire_leases(&self) -> Result<Vec<(Lane, Timestamp)>>;
-    /// Writes what became of a leased delivery; settlements that arrive together share a commit.
-    async fn settle(&self, settlement: Settlement) -> Result<Settling>;
+    /// Writes what became of leased deliveries, all in one transaction and each on its own: a lease that was
+    /// lost leaves its neighbours alone. The answers are in the order of the settlements.
+    async fn settle(&self, settlements: Arc<[Settlement]>) -> Result<Vec<Settling>>;
     /// Drops waiting deliveries of a held lane, at most `limit`; how many there were.
     async fn drop_waiting(
         &self,

@@ -95,7 +95,7 @@ async fn a_delivery_given_back_and_claimed_at_once_is_not_lost() {
     let Leased { lease, lane, delivery, attempts, .. } = leased;
     let settled = Settled::Released;
     let settlement = Settlement { lease, lane, attempts, test: false, settled, notice: None };
-    ledger.store.settle(settlement).await.unwrap();
+    ledger.store.settle([settlement].into()).await.unwrap();
     // The claim comes before whoever settled has noted it.
     take(&mut lanes, ledger.claim().await.leased);
     lanes.landed(seat, None, at(0));

@@ -113,6 +113,15 @@ impl Turns {
         }
     }
 
+    /// Whether any pool has shops in its ring and permits left.
+    pub(super) fn is_ready(&self) -> bool {
+        let ready = |pool| {
+            let ring: &Ring = &self.pools[pool];
+            !ring.shops.is_empty() && ring.in_flight < PoolBounds::of(pool).attempts
+        };
+        Pool::ALL.into_iter().any(ready)
+    }
+
     /// Attempts in flight.
     pub(super) fn in_flight(&self) -> usize {
         Pool::ALL.iter().map(|pool| self.pools[*pool].in_flight as usize).sum()

@@ -19,6 +19,7 @@ use super::receiver::{Receiver, answer, next_request};
 use super::{AMPLE, egress, failed, request, status};
 use crate::body;
 use crate::connection::Connection;
+use crate::pool::IDLE_PER_ORIGIN_MAX;
 use crate::stream::Stream;
 
 #[tokio::test]
@@ -177,16 +178,17 @@ async fn the_pool_keeps_its_bounds() {
     .await;
     let egress = egress();
     let mut sends = tokio::task::JoinSet::new();
-    for _ in 0..70 {
+    let many = IDLE_PER_ORIGIN_MAX + 6;
+    for _ in 0..many {
         let (egress, request) = (egress.clone(), request(&receiver.url("/")));
         sends.spawn(async move { egress.send(request).await });
     }
-    for _ in 0..70 {
+    for _ in 0..many {
         arrivals.recv().await.unwrap();
     }
-    gate.add_permits(70);
+    gate.add_permits(many);
     assert!(sends.join_all().await.iter().all(|outcome| status(outcome) == 200));
-    assert_eq!(egress.pool().total(), 64);
+    assert_eq!(egress.pool().total(), IDLE_PER_ORIGIN_MAX);
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ refuses {
     claim(Vec<ClaimLane>, Timestamp) -> Claimed;
     renew(Vec<Lease>) -> ();
     expire_leases() -> Vec<(Lane, Timestamp)>;
-    settle(Settlement) -> Settling;
+    settle(Arc<[Settlement]>) -> Vec<Settling>;
     drop_waiting(Lane, Waiting, DropReason, Timestamp, u32) -> u32;
     drains_ended(Timestamp, u32) -> Vec<Lane>;
     drain_done(Lane) -> ();

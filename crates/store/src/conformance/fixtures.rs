@@ -217,8 +217,12 @@ impl Ledger {
         claimed.remove(0)
     }
 
+    pub(crate) async fn settle_one(&self, settlement: Settlement) -> Settling {
+        self.settle([settlement].into()).await.unwrap()[0]
+    }
+
     pub(crate) async fn settle_as(&self, leased: &Leased, settled: Settled) -> Settling {
-        self.settle(settlement(leased, settled)).await.unwrap()
+        self.settle_one(settlement(leased, settled)).await
     }
 
     /// Publishes an order and makes its first attempt, which ends at once and like this.

@@ -14,8 +14,8 @@ impl Ledger {
         let leased = self.claim_only(hook, at(1)).await;
         let settled = attempted(at(2), Verdict::Dropped(DropReason::ClientError));
         let settlement = Settlement { notice: Some(notice.clone()), ..settlement(&leased, settled) };
-        assert_eq!(self.settle(settlement.clone()).await.unwrap(), Settling::Recorded);
-        assert_eq!(self.settle(settlement).await.unwrap(), Settling::LeaseLost, "and tells nobody twice");
+        assert_eq!(self.settle_one(settlement.clone()).await, Settling::Recorded);
+        assert_eq!(self.settle_one(settlement).await, Settling::LeaseLost, "and tells nobody twice");
     }
 }
 
@@ -73,7 +73,7 @@ pub(crate) async fn a_drop_without_an_attempt_is_told_too(ledger: &mut Ledger) {
     let settled = Settled::Dropped { reason: DropReason::EndpointUnavailable, at: at(2) };
     let notice = Some(ledger.event(&shop, WEBHOOK_FAILED, at(2)));
     let settlement = Settlement { notice: notice.clone(), ..settlement(&leased, settled) };
-    assert_eq!(ledger.settle(settlement).await.unwrap(), Settling::Recorded);
+    assert_eq!(ledger.settle_one(settlement).await, Settling::Recorded);
     ledger.reopen().await;
     let heard = ledger.claim_only(&told, at(2)).await;
     assert_eq!(Some(&heard.event.id), notice.as_ref().map(|notice| &notice.id));

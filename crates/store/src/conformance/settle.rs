@@ -1,7 +1,6 @@
 //! Writing what became of an attempt. A lease is consumed by it.
 
 use sellvik_domain::{DeliveryState, DropReason, Verdict};
-use tokio::task::JoinSet;
 
 use super::fixtures::{Ledger, ORDER, at, attempt, attempted, retry, settlement};
 use crate::{Settled, Settling};
@@ -110,15 +109,12 @@ pub(crate) async fn settlements_that_share_a_commit_are_all_counted(ledger: &Led
         let events = (0..40).map(|_| ledger.event(&shop, ORDER, at(1))).collect();
         ledger.publish(events).await.unwrap();
         let leased = ledger.claim_from(&hook, 40, at(1)).await.leased;
-        // The runtime of a test runs its tasks in order, so they are queued in order.
-        let mut tasks = JoinSet::new();
-        for (n, leased) in leased.iter().enumerate() {
-            let end = at(i64::try_from(n).unwrap());
+        let settlements = (0..).zip(&leased).map(|(n, leased)| {
             let verdict = if fate == Some(n) { Verdict::Succeeded } else { retry(at(1000), 1) };
-            let (store, settlement) = (ledger.handle(), settlement(leased, attempted(end, verdict)));
-            tasks.spawn(async move { store.settle(settlement).await.unwrap() });
-        }
-        assert!(tasks.join_all().await.into_iter().all(|settling| settling == Settling::Recorded));
+            settlement(leased, attempted(at(n), verdict))
+        });
+        let settled = ledger.settle(settlements.collect()).await.unwrap();
+        assert_eq!(settled, [Settling::Recorded; 40]);
         let webhook = ledger.webhook(&hook).await;
         assert_eq!((webhook.failure_count, webhook.last_delivery_at), (expected, Some(at(39))));
     }

@@ -342,8 +342,10 @@ impl Store for SqliteStore {
         self.writer.write(claim::expire).await
     }
 
-    async fn settle(&self, settlement: Settlement) -> Result<Settling> {
-        self.writer.write(move |batch| settle::settle(batch, &settlement)).await
+    async fn settle(&self, settlements: Arc<[Settlement]>) -> Result<Vec<Settling>> {
+        let all =
+            move |batch: &mut Batch<'_>| settlements.iter().map(|one| settle::settle(batch, one)).collect();
+        self.writer.write(all).await
     }
 
     async fn drop_waiting(
