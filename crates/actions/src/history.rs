@@ -1,5 +1,7 @@
 //! Looking back at what a webhook did: what the panel shows beyond the Admin API's lists (CONTRACT §7).
 
+use std::borrow::Cow;
+
 use sellvik_domain::{
     Delivery, DeliveryId, DeliveryRequest, EndpointUrl, EventId, Issue, Scope, Timestamp, WebhookHour,
     WebhookId,
@@ -76,12 +78,12 @@ impl Actions {
 
     /// The headers of a delivery's last attempt as they were sent, names in lower case. Without those of
     /// the signature if no attempt has ended, or the secret was replaced since.
-    pub async fn delivery_headers(
+    pub async fn delivery_headers<'a>(
         &self,
         admin: &Admin,
         webhook: WebhookId,
-        detail: &DeliveryDetail,
-    ) -> Result<Vec<(&'static str, String)>> {
+        detail: &'a DeliveryDetail,
+    ) -> Result<Vec<(&'static str, Cow<'a, str>)>> {
         admin.require(Scope::WebhooksRead)?;
         let lane = self.store.webhook_lane(admin.shop_id(), webhook).await?.ok_or(ActionError::NotFound)?;
         let endpoint = self.store.endpoint(lane).await?;

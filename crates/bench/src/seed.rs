@@ -156,9 +156,9 @@ impl Writer {
         let error = (code != 200).then_some("the endpoint answered 503");
         db.prepare_cached(
             "INSERT INTO deliveries (id, webhook, event, created_at, status, due, entry, client_error, test,
-                                     lease_epoch, drop_reason, attempts, started_at, ended_at, duration_ms,
+                                     drop_reason, attempts, started_at, ended_at, duration_ms,
                                      response_code, error, final_host, response_body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, 0, 0, 1, ?7, 1, ?4, ?4, 10, ?8, ?9, '127.0.0.1', '')",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, 0, 0, ?7, 1, ?4, ?4, 10, ?8, ?9, '127.0.0.1', '')",
         )?
         .execute(params![self.id(at), webhook, event, at, status, due, drop_reason, code, error])?;
         Ok(())

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sellvik_domain::{
     Attempt, Chain, DeliveryRequest, DropReason, Endpoint, FailureKind, Outcome, Passage, Timestamp, Verdict,
@@ -14,6 +15,9 @@ use crate::bounds::POSTPONE;
 use crate::courier::Courier;
 use crate::lanes::{Lanes, Seat, Start};
 use crate::{holds, notice};
+
+/// Headers of a request: ours, and two that are added on the way.
+const HEADERS_MAX: usize = 12;
 
 /// Makes one attempt after the other, for as long as there is one to start when one has landed.
 pub(crate) async fn run(courier: Arc<Courier>, start: Start) {
@@ -143,12 +147,21 @@ fn headers(leased: &Leased, endpoint: &Endpoint, now: Timestamp) -> HeaderMap {
         subdomain: &event.subdomain,
         envelope: &event.envelope,
     };
-    let headers = request.headers(endpoint.signer.as_ref(), now).into_iter();
-    // Ids, subdomains and signatures are printable ASCII by their types.
-    let printable = headers.filter_map(|(name, value)| {
-        Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?))
-    });
-    printable.collect()
+    let headers = request.headers(endpoint.signer.as_ref(), now);
+    // All values are slices of one text, so that no hop copies any.
+    let mut text = String::with_capacity(headers.iter().map(|(_, value)| value.len()).sum());
+    text.extend(headers.iter().map(|(_, value)| &**value));
+    let text = Bytes::from(text);
+    let (mut map, mut at) = (HeaderMap::with_capacity(HEADERS_MAX), 0);
+    for (name, value) in headers {
+        let end = at + value.len();
+        // Ids, subdomains and signatures are printable ASCII by their types.
+        if let Ok(value) = HeaderValue::from_maybe_shared(text.slice(at..end)) {
+            map.insert(HeaderName::from_static(name), value);
+        }
+        at = end;
+    }
+    map
 }
 
 /// A redirect that is not followed is still the endpoint answering.

@@ -53,6 +53,11 @@ pub(crate) const POSTPONE: Duration = Duration::from_secs(30);
 /// Settlements to a commit: bounds how long a publish waits behind them.
 pub(crate) const SETTLE_MAX: usize = 512;
 
+/// While settlements follow each other closer than this, those that come within it share a commit: a lone one
+/// is written at once, and a busy ledger is spared most of the pages that commits of a few would write again
+/// and again. A crash may repeat what landed within it.
+pub(crate) const SETTLE_EVERY: Duration = Duration::from_millis(20);
+
 /// How often a write that failed is tried again while the ledger takes no writes.
 pub(crate) const LEDGER_RETRY: Duration = Duration::from_millis(500);
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use sellvik_domain::DeliveryId;
 use sellvik_store::{Leased, NewEvent, Settled, Settlement, Settling, StoreError};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, sleep_until};
 
-use crate::bounds::{LEDGER_RETRY, SETTLE_MAX};
+use crate::bounds::{LEDGER_RETRY, SETTLE_EVERY, SETTLE_MAX};
 use crate::courier::Courier;
 
 /// A lease that has ended here and not yet on record. There are never more of them than deliveries are held
@@ -33,13 +34,22 @@ impl Courier {
 /// Settles until it is told that nothing more comes, and then what came before that.
 pub(crate) async fn run(courier: Arc<Courier>, mut queue: UnboundedReceiver<Unsettled>) {
     let mut batch = Vec::new();
+    let mut last = Instant::now();
     loop {
+        if queue.len() < SETTLE_MAX {
+            tokio::select! {
+                biased;
+                () = courier.all_landed.cancelled() => queue.close(),
+                () = sleep_until(last + SETTLE_EVERY) => {}
+            }
+        }
         tokio::select! {
             biased;
             many = queue.recv_many(&mut batch, SETTLE_MAX) => {
                 if many == 0 {
                     return;
                 }
+                last = Instant::now();
                 settle_all(&courier, std::mem::take(&mut batch)).await;
             }
             () = courier.all_landed.cancelled(), if !queue.is_closed() => queue.close(),

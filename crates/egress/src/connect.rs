@@ -23,7 +23,7 @@ pub async fn open(
     tls: &TlsConnector,
     url: &EndpointUrl,
     addresses: &[SocketAddr],
-) -> Result<Connection, Failure> {
+) -> Result<Box<Connection>, Failure> {
     let (stream, peer) = race(addresses).await.map_err(|error| failure::of_connect(&error, url.port()))?;
     let stream = if url.is_https() {
         let name = tls::server_name(&url.host())

@@ -36,8 +36,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Speaks HTTP over a stream that is connected to `peer`.
-    pub async fn open(stream: Stream, peer: SocketAddr) -> hyper::Result<Self> {
+    /// Speaks HTTP over a stream that is connected to `peer`. Boxed, because it is handed on a lot and large.
+    pub async fn open(stream: Stream, peer: SocketAddr) -> hyper::Result<Box<Self>> {
         let heard = stream.heard();
         let (sender, driver) = http1::Builder::new()
             .max_buf_size(RESPONSE_HEAD_BYTES_MAX)
@@ -48,7 +48,7 @@ impl Connection {
             .title_case_headers(true)
             .handshake(TokioIo::new(stream))
             .await?;
-        Ok(Self { sender, driver: Some(driver), heard, peer })
+        Ok(Box::new(Self { sender, driver: Some(driver), heard, peer }))
     }
 
     /// The address at the other end.

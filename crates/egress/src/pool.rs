@@ -57,7 +57,7 @@ struct Rack {
 }
 
 struct Idle {
-    connection: Connection,
+    connection: Box<Connection>,
     since: Instant,
 }
 
@@ -69,7 +69,7 @@ impl Idle {
 
 impl Pool {
     /// A living connection to one of the addresses, which have been vetted just now.
-    pub fn take(&self, origin: &Origin, addresses: &[SocketAddr]) -> Option<Connection> {
+    pub fn take(&self, origin: &Origin, addresses: &[SocketAddr]) -> Option<Box<Connection>> {
         loop {
             let mut idle = self.rack.lock().take(origin, addresses)?;
             // Polled and, if dead, dropped outside the lock.
@@ -80,7 +80,7 @@ impl Pool {
     }
 
     /// Lets a connection rest, if it can carry another request.
-    pub fn put(self: &Arc<Self>, origin: Origin, mut connection: Connection) {
+    pub fn put(self: &Arc<Self>, origin: Origin, mut connection: Box<Connection>) {
         if !connection.is_idle() {
             return;
         }

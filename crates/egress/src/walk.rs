@@ -45,7 +45,7 @@ pub struct Trail {
 /// An answer's head, its body still on the connection.
 struct Exchange {
     origin: Origin,
-    connection: Connection,
+    connection: Box<Connection>,
     response: hyper::Response<Incoming>,
 }
 

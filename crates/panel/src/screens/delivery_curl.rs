@@ -1,5 +1,7 @@
 //! A delivery's request as a command, to be pasted into a shell whatever it contains; and its body laid out.
 
+use std::borrow::Cow;
+
 /// Longest body that fits into a command: Linux takes 128 KiB for one argument.
 const BODY_BYTES_MAX: usize = 100 << 10;
 
@@ -7,7 +9,7 @@ const BODY_BYTES_MAX: usize = 100 << 10;
 const LAID_OUT_BYTES_MAX: usize = 64 << 10;
 
 /// The command. A body that is too long is taken from a file, to be kept first.
-pub(crate) fn command(url: &str, headers: &[(&str, String)], body: &str) -> String {
+pub(crate) fn command(url: &str, headers: &[(&str, Cow<'_, str>)], body: &str) -> String {
     // `[` and `{` in addresses would otherwise be patterns to curl.
     let mut lines = vec![format!("curl --globoff --request POST {}", quoted(url))];
     lines.extend(
@@ -116,8 +118,7 @@ mod tests {
     #[test]
     fn the_whole_command_is_curl_and_its_arguments() {
         for body in HOSTILE {
-            let headers =
-                [("x-sellvik-event", "order.created".to_owned()), ("webhook-id", "it's".to_owned())];
+            let headers = [("x-sellvik-event", "order.created".into()), ("webhook-id", "it's".into())];
             let command = command("https://example.com/a?b='c'&d=$(id)", &headers, body);
             let script = format!("curl() {{ printf '%s\\0' \"$@\"; }}\n{command}");
             let output = Command::new("sh").arg("-c").arg(script).output().unwrap();

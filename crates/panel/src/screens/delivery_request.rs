@@ -1,5 +1,7 @@
 //! What a delivery's last attempt sent: method and address, headers, body, and all of it as a command.
 
+use std::borrow::Cow;
+
 use maud::{Markup, html};
 use sellvik_actions::DeliveryDetail;
 use sellvik_domain::Webhook;
@@ -10,7 +12,11 @@ use crate::components::code_block;
 /// The header that only a signed request has.
 const SIGNATURE: &str = "x-sellvik-signature";
 
-pub(crate) fn request(webhook: &Webhook, detail: &DeliveryDetail, headers: &[(&str, String)]) -> Markup {
+pub(crate) fn request(
+    webhook: &Webhook,
+    detail: &DeliveryDetail,
+    headers: &[(&str, Cow<'_, str>)],
+) -> Markup {
     let body = String::from_utf8_lossy(&detail.body);
     let url = webhook.url.normalised();
     html! {

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use parking_lot::MutexGuard;
 use rusqlite::{Connection, params};
 use sellvik_domain::{HourCounts, Lane, RESPONSE_BUCKETS_MS, ShopId, Timestamp};
 
 use super::Shared;
+use super::leases::Leases;
 use super::routes::Routes;
 use crate::seal::Sealer;
 use crate::{Intake, Leased, Result};
@@ -83,6 +85,7 @@ impl<'a> Batch<'a> {
         self.flush_counters()?;
         self.flush_hours()?;
         self.db.prepare_cached("COMMIT")?.execute([])?;
+        self.leases().keep();
         for lane in &self.changed {
             self.shared.endpoints.forget(*lane);
         }
@@ -110,6 +113,7 @@ impl<'a> Batch<'a> {
         {
             tracing::error!(error = %error, "rollback failed");
         }
+        self.leases().undo();
         self.caches.routes.clear();
         if let Some(intake) = &self.intake {
             for (lane, bytes) in self.reserved.drain(..) {
@@ -120,6 +124,10 @@ impl<'a> Batch<'a> {
 
     pub(super) fn sealer(&self) -> &'a Sealer {
         &self.shared.sealer
+    }
+
+    pub(super) fn leases(&self) -> MutexGuard<'a, Leases> {
+        self.shared.leases.lock()
     }
 
     /// Asks dispatch for room; a yes must be followed by [`Batch::hand_over`].

@@ -1,7 +1,7 @@
 //! Looking at deliveries, and sending one again.
 
 use bytes::Bytes;
-use rusqlite::{Connection, ToSql, params};
+use rusqlite::{Connection, params};
 use sellvik_domain::{
     Delivery, DeliveryId, DeliveryState, DeliveryStatus, Lane, ShopId, Timestamp, WebhookId,
     delivery_id_of_family,
@@ -22,16 +22,12 @@ pub(super) fn list(
 ) -> Result<Vec<Delivery>> {
     let Some(lane) = lanes::lane(db, shop, webhook)? else { return Ok(Vec::new()) };
     let after = after.map_or([0xff; 16], |id| *id.as_bytes());
-    let number = status.map(|status| rows::number(&DeliveryStatus::ALL, &status));
-    let mut params: Vec<&dyn ToSql> = vec![&lane.0, &after, &limit];
-    params.extend(number.as_ref().map(|number| number as &dyn ToSql));
-    rows::all(db, &list_sql(number.is_some()), &params[..], rows::delivery)
+    rows::all(db, &list_sql(status), params![lane.0, after, limit], rows::delivery)
 }
 
-/// Each of the two reads exactly a page of its own index: no scan, no sort.
-pub(super) fn list_sql(by_status: bool) -> String {
-    let (index, and) =
-        if by_status { ("deliveries_by_status", "AND d.status = ?4") } else { ("deliveries_of_webhook", "") };
+/// Reads exactly a page of its status's own index: no scan, no sort.
+pub(super) fn list_sql(status: Option<DeliveryStatus>) -> String {
+    let (index, and) = rows::list_of(status);
     format!(
         "SELECT {} FROM deliveries d INDEXED BY {index} CROSS JOIN events e ON e.seq = d.event
          WHERE d.webhook = ?1 AND d.id < ?2 {and} ORDER BY d.id DESC LIMIT ?3",
@@ -122,13 +118,11 @@ pub(super) fn again(
         DeliveryStatus::Pending | DeliveryStatus::Failed => {
             // An attempt that is under way is the redelivery. The entry steps back, because the one
             // it was waiting for is still to come.
-            let moved = batch
-                .db
-                .prepare_cached(
-                    "UPDATE deliveries SET due = ?, entry = max(entry - 1, 0)
-                     WHERE seq = ? AND lease_until IS NULL AND due > ?",
-                )?
-                .execute(params![now.as_millis(), candidate.row, now.as_millis()])?;
+            if batch.leases().is_held(candidate.row) {
+                return Ok(false);
+            }
+            let sql = "UPDATE deliveries SET due = ?1, entry = max(entry - 1, 0) WHERE seq = ?2 AND due > ?1";
+            let moved = batch.db.prepare_cached(sql)?.execute(params![now.as_millis(), candidate.row])?;
             if moved > 0 {
                 batch.tell_waiting(lane, now);
             }

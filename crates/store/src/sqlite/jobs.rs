@@ -24,22 +24,20 @@ pub(super) fn count(
 }
 
 /// The front of a window, from its own stretch of the index.
-pub(super) const EXTENT: &str = "SELECT count(*), max(id) FROM (
-    SELECT id FROM deliveries INDEXED BY deliveries_by_status
-    WHERE webhook = ? AND status = ? AND id >= ? AND id < ? ORDER BY id LIMIT ?)";
+pub(super) fn extent_sql(status: DeliveryStatus) -> String {
+    let (index, and) = rows::list_of(Some(status));
+    format!(
+        "SELECT count(*), max(id) FROM (
+             SELECT id FROM deliveries INDEXED BY {index}
+             WHERE webhook = ? AND id >= ? AND id < ? {and} ORDER BY id LIMIT ?)"
+    )
+}
 
 /// How many deliveries the window holds, at most `cap`, and the id of the last of them.
 fn extent(db: &Connection, lane: Lane, window: Window, cap: u32) -> Result<(u32, Option<[u8; 16]>)> {
-    let status = rows::number(&DeliveryStatus::ALL, &window.status);
-    let params = params![lane.0, status, lowest(window.since), lowest(window.until), cap];
-    Ok(rows::one(db, EXTENT, params, |row| Ok((row.get(0)?, row.get(1)?)))?.unwrap_or((0, None)))
-}
-
-/// Ids are ordered by the moment they were made, so a window of time is a range of ids.
-fn lowest(at: Timestamp) -> [u8; 16] {
-    let mut bound = [0; 16];
-    bound[..6].copy_from_slice(&at.as_millis().to_be_bytes()[2..]);
-    bound
+    let params = params![lane.0, rows::first_id_at(window.since), rows::first_id_at(window.until), cap];
+    Ok(rows::one(db, &extent_sql(window.status), params, |row| Ok((row.get(0)?, row.get(1)?)))?
+        .unwrap_or((0, None)))
 }
 
 pub(super) fn create(
@@ -80,7 +78,7 @@ pub(super) fn create(
             window.until.as_millis(),
             rows::number(&DeliveryStatus::ALL, &window.status),
             matched,
-            lowest(window.since),
+            rows::first_id_at(window.since),
             now.as_millis(),
             finished_at.map(Timestamp::as_millis)
         ])?;
@@ -136,6 +134,15 @@ pub(super) fn step(
     Ok(ended)
 }
 
+/// The next of a window, from the same stretch.
+pub(super) fn candidates_sql(status: DeliveryStatus) -> String {
+    let (index, and) = rows::list_of(Some(status));
+    format!(
+        "SELECT seq, event, id, test FROM deliveries INDEXED BY {index}
+         WHERE webhook = ? AND id > ? AND id < ? {and} ORDER BY id LIMIT ?"
+    )
+}
+
 fn candidates(
     db: &Connection,
     lane: Lane,
@@ -143,11 +150,9 @@ fn candidates(
     position: [u8; 16],
     limit: u32,
 ) -> Result<Vec<Candidate>> {
-    let sql = "SELECT seq, event, id, test FROM deliveries INDEXED BY deliveries_by_status
-               WHERE webhook = ? AND status = ? AND id > ? AND id < ? ORDER BY id LIMIT ?";
     let status = job.window.status;
-    let number = rows::number(&DeliveryStatus::ALL, &status);
-    rows::all(db, sql, params![lane.0, number, position, lowest(job.window.until), limit], |row| {
+    let params = params![lane.0, position, rows::first_id_at(job.window.until), limit];
+    rows::all(db, &candidates_sql(status), params, |row| {
         Ok(Candidate {
             row: row.get(0)?,
             event: row.get(1)?,

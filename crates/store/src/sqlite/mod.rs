@@ -8,6 +8,7 @@ mod inspect;
 mod jobs;
 mod keys;
 mod lanes;
+mod leases;
 mod open;
 mod panel;
 mod publish;
@@ -22,6 +23,7 @@ mod shops;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod waiting;
 mod wal;
 mod webhooks;
 mod writer;
@@ -45,6 +47,7 @@ use crate::{
 };
 use batch::Batch;
 use endpoints::EndpointCache;
+use leases::Leases;
 use readers::Readers;
 use writer::Writer;
 
@@ -62,6 +65,7 @@ struct Shared {
     sealer: Sealer,
     endpoints: EndpointCache,
     lease: Duration,
+    leases: Mutex<Leases>,
     /// Leases are about this process's life, so they go by its own steady clock, not by the world's.
     started: Instant,
     /// How far the retention walk over events has come.
@@ -327,7 +331,8 @@ impl Store for SqliteStore {
     }
 
     async fn lanes_waiting(&self, after: Option<Lane>, limit: u32) -> Result<Vec<(Lane, Timestamp)>> {
-        self.readers.read(move |db| claim::lanes_waiting(db, after, limit)).await
+        let shared = self.shared.clone();
+        self.readers.read(move |db| waiting::lanes(db, &shared.leases, after, limit)).await
     }
 
     async fn claim(&self, lanes: Vec<ClaimLane>, now: Timestamp) -> Result<Claimed> {
@@ -335,11 +340,15 @@ impl Store for SqliteStore {
     }
 
     async fn renew(&self, leases: Vec<Lease>) -> Result<()> {
-        self.writer.write(move |batch| claim::renew(batch, &leases)).await
+        let renew = move |batch: &mut Batch<'_>| {
+            claim::renew(batch, &leases);
+            Ok(())
+        };
+        self.writer.write(renew).await
     }
 
     async fn expire_leases(&self) -> Result<Vec<(Lane, Timestamp)>> {
-        self.writer.write(claim::expire).await
+        self.writer.write(|batch| claim::expire(batch)).await
     }
 
     async fn settle(&self, settlements: Arc<[Settlement]>) -> Result<Vec<Settling>> {

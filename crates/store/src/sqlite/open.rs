@@ -1,4 +1,4 @@
-//! Opening the file: lock, integrity, key, migrations, leftovers of the last process.
+//! Opening the file: lock, integrity, key, migrations.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use sellvik_clock::World;
 
 use super::endpoints::EndpointCache;
 use super::inspect::{because, inspect, key_check, sealed_with};
+use super::leases::Leases;
 use super::readers::Readers;
 use super::schema::{APPLICATION_ID, migrations};
 use super::writer::Writer;
@@ -45,7 +47,7 @@ const CHECKPOINT_PAGES: u32 = 4096;
 const STATEMENTS_MAX: usize = 128;
 
 impl SqliteStore {
-    /// Opens the ledger, making it if there is none, and voids the leases of the process before.
+    /// Opens the ledger, making it if there is none.
     pub fn open(settings: &SqliteSettings) -> Result<Self, OpenError> {
         let path = &settings.path;
         let lock = lock_folder(path)?;
@@ -55,7 +57,6 @@ impl SqliteStore {
         db.pragma_update(None, "application_id", APPLICATION_ID)?;
         migrations::runner().run(&mut db)?;
         check_key(path, &db, &settings.key)?;
-        db.execute("UPDATE deliveries SET lease_until = NULL WHERE lease_until IS NOT NULL", [])?;
 
         let readers = (0..READERS).map(|_| connect_reader(path)).collect::<Result<_, _>>()?;
         let sealer = Sealer::new(&settings.key, settings.world.clone()).map_err(|_| OpenError::WrongKey)?;
@@ -63,6 +64,7 @@ impl SqliteStore {
             sealer,
             endpoints: EndpointCache::default(),
             lease: settings.lease,
+            leases: Mutex::new(Leases::new(u32::from_be_bytes(settings.world.random()))),
             started: Instant::now(),
             purge_position: AtomicI64::new(0),
             lock: Mutex::new(Some(lock)),
@@ -102,6 +104,9 @@ fn connect(path: &Path) -> Result<Connection, OpenError> {
     let db = Connection::open(path).map_err(because)?;
     db.busy_timeout(Duration::from_millis(BUSY_MS))?;
     db.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // Plans do not depend on what is bound: without this, statements that meet a partial index are planned
+    // anew whenever their values change.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // 202 means on disk: every commit is synced before anyone hears of it.
     db.pragma_update(None, "journal_mode", "WAL").map_err(because)?;
     db.pragma_update(None, "synchronous", "FULL")?;

@@ -12,7 +12,10 @@ use sellvik_domain::{
 use super::batch::Batch;
 use super::routes::Routes;
 use super::rows;
-use crate::{EventBody, Lease, Leased, NewEvent, Published, Result, StoreError};
+use crate::{EventBody, Leased, NewEvent, Published, Result, StoreError};
+
+/// What an envelope is longer than its data: mostly ids and names.
+const ENVELOPE_BYTES: usize = 320;
 
 pub(super) fn all(batch: &mut Batch<'_>, events: &[NewEvent]) -> Result<Vec<Result<Published>>> {
     events
@@ -134,7 +137,9 @@ fn envelope(shop: &Shop, event: &NewEvent, test: bool) -> Result<Bytes> {
         test,
         data: &event.data,
     };
-    Ok(serde_json::to_vec(&envelope).map_err(StoreError::unavailable)?.into())
+    let mut bytes = Vec::with_capacity(event.data.get().len() + ENVELOPE_BYTES);
+    serde_json::to_writer(&mut bytes, &envelope).map_err(StoreError::unavailable)?;
+    Ok(bytes.into())
 }
 
 /// A delivery to insert, due at once.
@@ -155,8 +160,8 @@ pub(super) fn insert(batch: &mut Batch<'_>, new: &NewDelivery, body: &Arc<EventB
         .db
         .prepare_cached(
             "INSERT INTO deliveries (id, webhook, event, created_at, status, due, entry, client_error, test,
-                                     redelivery_of, lease_until, lease_epoch, attempts)
-             VALUES (?1, ?2, ?3, ?4, 0, ?4, 0, 0, ?5, ?6, ?7, 1, 0)",
+                                     redelivery_of, attempts)
+             VALUES (?1, ?2, ?3, ?4, 0, ?4, 0, 0, ?5, ?6, 0)",
         )?
         .execute(params![
             new.id.as_bytes(),
@@ -164,12 +169,12 @@ pub(super) fn insert(batch: &mut Batch<'_>, new: &NewDelivery, body: &Arc<EventB
             new.event,
             new.at.as_millis(),
             new.test,
-            new.redelivery_of.as_ref().map(DeliveryId::as_bytes),
-            leased.then(|| batch.shared.lease_until())
+            new.redelivery_of.as_ref().map(DeliveryId::as_bytes)
         ])?;
     if leased {
+        let lease = batch.leases().take(batch.db.last_insert_rowid(), batch.shared.lease_until());
         batch.hand_over(Leased {
-            lease: Lease { row: batch.db.last_insert_rowid(), epoch: 1 },
+            lease,
             lane: new.lane,
             delivery: new.id,
             chain: Chain { origin: new.at, entry: 0, client_error: false, test: new.test },

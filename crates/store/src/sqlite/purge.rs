@@ -27,6 +27,7 @@ fn deliveries(batch: &Batch<'_>, cutoff: Timestamp, limit: u32) -> Result<bool> 
     for (seq, _) in &front[..old] {
         batch.db.prepare_cached("DELETE FROM attempts WHERE delivery = ?")?.execute([seq])?;
         batch.db.prepare_cached("DELETE FROM deliveries WHERE seq = ?")?.execute([seq])?;
+        batch.leases().void(*seq);
     }
     Ok(old == limit as usize)
 }

@@ -57,6 +57,23 @@ pub(super) fn number<T: PartialEq>(all: &[T], value: &T) -> i64 {
     all.iter().position(|known| known == value).and_then(|at| i64::try_from(at).ok()).unwrap_or(-1)
 }
 
+/// The id that all ids made at this moment or later are not below: a window of time is a range of ids.
+pub(super) fn first_id_at(at: Timestamp) -> [u8; 16] {
+    *DeliveryId::new(at, [0; 10]).as_bytes()
+}
+
+/// The index that lists a webhook's deliveries of a status in the order of their ids, and what of its
+/// condition a statement must repeat; without a status the one that lists them all.
+pub(super) fn list_of(status: Option<DeliveryStatus>) -> (&'static str, &'static str) {
+    match status {
+        None => ("deliveries_of_webhook", ""),
+        Some(DeliveryStatus::Pending) => ("deliveries_pending", "AND status = 0"),
+        Some(DeliveryStatus::Succeeded) => ("deliveries_decided", "AND due IS NULL AND status = 1"),
+        Some(DeliveryStatus::Failed) => ("deliveries_failed", "AND status = 2"),
+        Some(DeliveryStatus::Dropped) => ("deliveries_decided", "AND due IS NULL AND status = 3"),
+    }
+}
+
 /// The columns of [`shop`], for a `SELECT`; the position comes first.
 pub(super) const SHOP: &str = "s.seq, s.id, s.subdomain, s.name, s.dev, s.created_at";
 

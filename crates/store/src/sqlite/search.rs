@@ -23,21 +23,20 @@ pub(super) fn search(
     // One snapshot, so that the stretch looked at and what was found in it agree.
     let snapshot = db.unchecked_transaction()?;
     let Some(lane) = lanes::lane(&snapshot, shop, webhook)? else { return Ok(Found::default()) };
-    let from = search.since.map_or([0; 16], first_id_at);
-    let to = search.until.map_or([0xff; 16], first_id_at);
+    let from = search.since.map_or([0; 16], rows::first_id_at);
+    let to = search.until.map_or([0xff; 16], rows::first_id_at);
     let below = after.map_or(to, |after| to.min(*after.as_bytes()));
-    let status = search.status.map(|status| rows::number(&DeliveryStatus::ALL, &status));
     let edge: Option<[u8; 16]> = rows::one(
         &snapshot,
-        &edge_sql(status.is_some()),
-        named_params! {":lane": lane.0, ":below": below, ":from": from, ":status": status},
+        &edge_sql(search.status),
+        named_params! {":lane": lane.0, ":below": below, ":from": from},
         |row| row.get(0),
     )?;
     let items = rows::all(
         &snapshot,
-        &found_sql(status.is_some()),
+        &found_sql(search.status),
         named_params! {
-            ":lane": lane.0, ":below": below, ":from": edge.unwrap_or(from), ":status": status, ":limit": limit,
+            ":lane": lane.0, ":below": below, ":from": edge.unwrap_or(from), ":limit": limit,
             ":kind": search.kind.as_ref().map(sellvik_domain::EventType::as_str),
         },
         rows::delivery,
@@ -47,23 +46,9 @@ pub(super) fn search(
     Ok(Found { items, more_behind })
 }
 
-/// The id that all ids made at this moment or later are not below.
-fn first_id_at(at: Timestamp) -> [u8; 16] {
-    *DeliveryId::new(at, [0; 10]).as_bytes()
-}
-
-fn stretch(by_status: bool) -> (&'static str, &'static str) {
-    if by_status {
-        ("deliveries_by_status", "AND d.status = :status")
-    } else {
-        // Named, so that both statements take the same parameters.
-        ("deliveries_of_webhook", "AND :status IS NULL")
-    }
-}
-
 /// Where looking stops: the last delivery of a whole step; none where the list ends before.
-pub(super) fn edge_sql(by_status: bool) -> String {
-    let (index, and) = stretch(by_status);
+pub(super) fn edge_sql(status: Option<DeliveryStatus>) -> String {
+    let (index, and) = rows::list_of(status);
     format!(
         "SELECT d.id FROM deliveries d INDEXED BY {index}
          WHERE d.webhook = :lane AND d.id < :below AND d.id >= :from {and}
@@ -72,8 +57,8 @@ pub(super) fn edge_sql(by_status: bool) -> String {
     )
 }
 
-pub(super) fn found_sql(by_status: bool) -> String {
-    let (index, and) = stretch(by_status);
+pub(super) fn found_sql(status: Option<DeliveryStatus>) -> String {
+    let (index, and) = rows::list_of(status);
     format!(
         "SELECT {} FROM deliveries d INDEXED BY {index} CROSS JOIN events e ON e.seq = d.event
          WHERE d.webhook = :lane AND d.id < :below AND d.id >= :from {and} AND (:kind IS NULL OR e.kind = :kind)
@@ -107,7 +92,7 @@ pub(super) fn of_event(
     items.extend(rows::all(
         &snapshot,
         &of_event_sql("deliveries_of_webhook", MADE_FIRST),
-        params![seq, lane.0, limit, first_id_at(accepted), first_id_at(next)],
+        params![seq, lane.0, limit, rows::first_id_at(accepted), rows::first_id_at(next)],
         rows::delivery,
     )?);
     items.sort_unstable_by_key(|delivery| std::cmp::Reverse(delivery.id));

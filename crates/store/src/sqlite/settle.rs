@@ -1,36 +1,34 @@
-//! Writing what became of a leased delivery. The lease is consumed by it: a new epoch begins, so that the
-//! same lease settles nothing twice.
+//! Writing what became of a leased delivery. The lease ends with it, so that it settles nothing twice.
 
 use rusqlite::params;
 use sellvik_domain::{Attempt, DeliveryState, DropReason, Timestamp, Verdict};
 
 use super::batch::Batch;
-use super::{deliveries, publish, rows};
+use super::{deliveries, publish, rows, waiting};
 use crate::{Lease, Result, Settled, Settlement, Settling, StoreError};
 
 pub(super) fn settle(batch: &mut Batch<'_>, settlement: &Settlement) -> Result<Settling> {
     let Settlement { lease, lane, .. } = *settlement;
+    if !batch.leases().end(lease) {
+        return Ok(Settling::LeaseLost);
+    }
     let recorded = match &settlement.settled {
         Settled::Attempted { attempt, verdict } => attempted(batch, settlement, attempt, *verdict)?,
         Settled::Dropped { reason, at } => dropped(batch, settlement, *reason, *at)?,
         Settled::Postponed { until } => {
-            let sql = "UPDATE deliveries SET lease_until = NULL, lease_epoch = lease_epoch + 1, due = ?
-                       WHERE seq = ? AND lease_epoch = ? AND due IS NOT NULL";
-            let moved =
-                batch.db.prepare_cached(sql)?.execute(params![until.as_millis(), lease.row, lease.epoch])?;
+            let sql = "UPDATE deliveries SET due = ? WHERE seq = ? AND due IS NOT NULL";
+            let moved = batch.db.prepare_cached(sql)?.execute(params![until.as_millis(), lease.row])?;
             if moved > 0 {
                 batch.tell_waiting(lane, *until);
             }
             moved > 0
         }
         Settled::Released => {
-            let sql = "UPDATE deliveries SET lease_until = NULL, lease_epoch = lease_epoch + 1
-                       WHERE seq = ? AND lease_epoch = ? AND lease_until IS NOT NULL RETURNING due";
-            let due = rows::one(batch.db, sql, params![lease.row, lease.epoch], |row| rows::time(row, 0))?;
-            if let Some(due) = due {
-                batch.tell_waiting(lane, due);
+            let waiting = waiting::by_row(batch.db, lease.row)?;
+            if let Some(waiting) = &waiting {
+                batch.tell_waiting(lane, waiting.due);
             }
-            due.is_some()
+            waiting.is_some()
         }
     };
     if !recorded {
@@ -73,16 +71,14 @@ fn attempted(
     let recorded = batch
         .db
         .prepare_cached(
-            "UPDATE deliveries SET status = ?3, due = ?4, entry = ifnull(?5, entry),
-                client_error = ifnull(?6, client_error), lease_until = NULL, lease_epoch = lease_epoch + 1,
-                drop_reason = ?7,
-                attempts = attempts + 1, started_at = ?8, ended_at = ?9, duration_ms = ?10, response_code = ?11,
-                error = ?12, final_host = ?13, response_body = ?14
-             WHERE seq = ?1 AND lease_epoch = ?2 AND due IS NOT NULL",
+            "UPDATE deliveries SET status = ?2, due = ?3, entry = ifnull(?4, entry),
+                client_error = ifnull(?5, client_error), drop_reason = ?6, attempts = attempts + 1,
+                started_at = ?7, ended_at = ?8, duration_ms = ?9, response_code = ?10, error = ?11,
+                final_host = ?12, response_body = ?13
+             WHERE seq = ?1 AND due IS NOT NULL",
         )?
         .execute(params![
             lease.row,
-            lease.epoch,
             deliveries::status_number(&state),
             state.due().map(Timestamp::as_millis),
             chain.map(|(entry, _)| entry),
@@ -113,10 +109,10 @@ fn attempted(
 fn log_last_attempt(batch: &Batch<'_>, lease: Lease) -> Result<()> {
     let sql = format!(
         "INSERT INTO attempts SELECT seq, attempts, {} FROM deliveries
-         WHERE seq = ? AND lease_epoch = ? AND due IS NOT NULL AND attempts > 0",
+         WHERE seq = ? AND due IS NOT NULL AND attempts > 0",
         rows::ATTEMPT
     );
-    batch.db.prepare_cached(&sql)?.execute(params![lease.row, lease.epoch])?;
+    batch.db.prepare_cached(&sql)?.execute([lease.row])?;
     Ok(())
 }
 
@@ -130,10 +126,9 @@ fn dropped(
     let recorded = batch
         .db
         .prepare_cached(
-            "UPDATE deliveries SET status = 3, due = NULL, lease_until = NULL, drop_reason = ?
-             WHERE seq = ? AND lease_epoch = ? AND due IS NOT NULL",
+            "UPDATE deliveries SET status = 3, due = NULL, drop_reason = ? WHERE seq = ? AND due IS NOT NULL",
         )?
-        .execute(params![rows::number(&DropReason::ALL, &reason), lease.row, lease.epoch])?;
+        .execute(params![rows::number(&DropReason::ALL, &reason), lease.row])?;
     if recorded > 0 {
         batch.count_dropped(lane, at, 1);
     }

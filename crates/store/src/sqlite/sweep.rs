@@ -7,11 +7,13 @@ use super::batch::Batch;
 use super::rows;
 use crate::{Result, Waiting};
 
-/// One lane's stretch of the index, up to the limit.
-pub(super) const DROP_WAITING: &str =
-    "UPDATE deliveries SET status = 3, due = NULL, drop_reason = ? WHERE seq IN (
-         SELECT seq FROM deliveries INDEXED BY deliveries_waiting
-         WHERE webhook = ? AND due IS NOT NULL AND lease_until IS NULL AND created_at <= ? LIMIT ?)";
+/// A lane's undecided deliveries made before a moment, oldest first: the first attempts, and the retries.
+pub(super) const UNDECIDED: [&str; 2] = [
+    "SELECT seq FROM deliveries INDEXED BY deliveries_pending
+     WHERE webhook = ? AND status = 0 AND id < ? ORDER BY id",
+    "SELECT seq FROM deliveries INDEXED BY deliveries_failed
+     WHERE webhook = ? AND status = 2 AND id < ? ORDER BY id",
+];
 
 pub(super) fn drop_waiting(
     batch: &mut Batch<'_>,
@@ -21,20 +23,32 @@ pub(super) fn drop_waiting(
     now: Timestamp,
     limit: u32,
 ) -> Result<u32> {
-    let made_by = match which {
-        Waiting::All => i64::MAX,
-        Waiting::MadeBy(moment) => moment.as_millis(),
+    let before = match which {
+        Waiting::All => [0xff; 16],
+        Waiting::MadeBy(moment) => rows::first_id_at(Timestamp::from_millis(moment.as_millis() + 1)),
     };
-    let dropped = batch.db.prepare_cached(DROP_WAITING)?.execute(params![
-        rows::number(&DropReason::ALL, &reason),
-        lane.0,
-        made_by,
-        limit
-    ])?;
-    if dropped > 0 {
-        batch.count_dropped(lane, now, u32::try_from(dropped).unwrap_or(u32::MAX));
+    let mut waiting = Vec::new();
+    for sql in UNDECIDED {
+        let mut statement = batch.db.prepare_cached(sql)?;
+        let mut queue = statement.query(params![lane.0, before])?;
+        while waiting.len() < limit as usize
+            && let Some(row) = queue.next()?
+        {
+            let row: i64 = row.get(0)?;
+            waiting.extend((!batch.leases().is_held(row)).then_some(row));
+        }
     }
-    Ok(u32::try_from(dropped).unwrap_or(u32::MAX))
+    let reason = rows::number(&DropReason::ALL, &reason);
+    let sql = "UPDATE deliveries SET status = 3, due = NULL, drop_reason = ? WHERE seq = ?";
+    for row in &waiting {
+        batch.db.prepare_cached(sql)?.execute(params![reason, row])?;
+        batch.leases().void(*row);
+    }
+    let dropped = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
+    if dropped > 0 {
+        batch.count_dropped(lane, now, dropped);
+    }
+    Ok(dropped)
 }
 
 pub(super) fn drains_ended(db: &Connection, now: Timestamp, limit: u32) -> Result<Vec<(Lane, ShopId)>> {
@@ -59,8 +73,10 @@ pub(super) fn end_drains(batch: &mut Batch<'_>, now: Timestamp, limit: u32) -> R
 /// Unless a lease is still out: what it brings back must be dropped too.
 pub(super) fn drain_done(batch: &mut Batch<'_>, lane: Lane) -> Result<()> {
     let sql = "UPDATE webhooks SET drained = 1 WHERE seq = ?1 AND deleted_at IS NOT NULL
-               AND NOT EXISTS (SELECT 1 FROM deliveries INDEXED BY deliveries_by_status
-                               WHERE webhook = ?1 AND status IN (0, 2))";
+               AND NOT EXISTS (SELECT 1 FROM deliveries INDEXED BY deliveries_pending
+                               WHERE webhook = ?1 AND status = 0)
+               AND NOT EXISTS (SELECT 1 FROM deliveries INDEXED BY deliveries_failed
+                               WHERE webhook = ?1 AND status = 2)";
     batch.db.prepare_cached(sql)?.execute([lane.0])?;
     Ok(())
 }

@@ -62,7 +62,7 @@ async fn damage_is_refused_wherever_it_lies_and_the_right_copy_is_taken_again() 
     let folder = TempDir::new().unwrap();
     filled(folder.path()).await;
     let [file, _] = files(folder.path());
-    let index = root_page(&file, "deliveries_by_status");
+    let index = root_page(&file, "deliveries_decided");
     let whole = std::fs::read(&file).unwrap();
     let middle = whole.len() / 2 / 4096 * 4096;
     let overwritten = |at: usize, many: usize| {

@@ -17,8 +17,6 @@ pub(super) struct Row {
     pub(super) status: Status,
     /// Attempts whose outcome is on record.
     pub(super) attempts: usize,
-    /// Handed to a process that has not said what became of it.
-    pub(super) leased: bool,
     pub(super) redelivery_of: Option<String>,
 }
 
@@ -63,11 +61,11 @@ impl Ledger {
     /// Every delivery.
     pub(super) fn rows(&self) -> Rows {
         let sql = "SELECT 'del_' || lower(hex(d.id)), w.url, e.id, d.status, d.drop_reason, d.attempts,
-                          d.lease_until IS NOT NULL, 'del_' || lower(hex(d.redelivery_of)), d.redelivery_of IS NULL
+                          'del_' || lower(hex(d.redelivery_of)), d.redelivery_of IS NULL
                    FROM deliveries d JOIN webhooks w ON w.seq = d.webhook JOIN events e ON e.seq = d.event";
         let mut statement = self.db.prepare(sql).unwrap();
         let rows = statement.query_map([], |row| {
-            let (url, original): (String, bool) = (row.get(1)?, row.get(8)?);
+            let (url, original): (String, bool) = (row.get(1)?, row.get(7)?);
             let status = match row.get(3)? {
                 0 | 2 => Status::Open,
                 1 => Status::Succeeded,
@@ -81,8 +79,7 @@ impl Ledger {
                 event: row.get(2)?,
                 status,
                 attempts: row.get::<_, u32>(5)? as usize,
-                leased: row.get(6)?,
-                redelivery_of: if original { None } else { Some(row.get(7)?) },
+                redelivery_of: if original { None } else { Some(row.get(6)?) },
             };
             Ok((row.get(0)?, read))
         });

@@ -54,7 +54,7 @@ impl Folder {
 async fn a_damaged_page_is_found_wherever_it_lies() {
     let folder = filled().await;
     let whole = std::fs::read(folder.file()).unwrap();
-    let pages = ["events", "deliveries", "webhooks", "deliveries_by_status", "deliveries_waiting"]
+    let pages = ["events", "deliveries", "webhooks", "deliveries_decided", "deliveries_pending"]
         .map(|name| folder.page_of(name));
     let middle = whole.len() / 2 / 4096 * 4096;
     for at in pages.into_iter().chain([middle]) {

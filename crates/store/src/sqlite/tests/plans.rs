@@ -1,9 +1,10 @@
 //! How SQLite finds what the dispatcher and the lists ask for: never by looking at every delivery.
 
 use rusqlite::Connection;
+use sellvik_domain::DeliveryStatus;
 
 use super::open_sqlite;
-use crate::sqlite::{claim, deliveries, jobs, panel, search, sweep};
+use crate::sqlite::{deliveries, jobs, panel, search, sweep, waiting};
 
 /// The steps of a statement's plan.
 fn plan(db: &Connection, sql: &str) -> Vec<String> {
@@ -18,22 +19,32 @@ async fn hot_statements_probe_an_index_and_sort_nothing() {
     let folder = open_sqlite();
     drop(folder.ledger().await);
     let db = folder.look();
-    for (sql, index) in [
-        (deliveries::list_sql(false), "deliveries_of_webhook"),
-        (deliveries::list_sql(true), "deliveries_by_status"),
-        (claim::LANE_BEHIND.to_owned(), "deliveries_waiting"),
-        (claim::DUE_IN_LANE.to_owned(), "deliveries_waiting"),
-        (claim::FIRSTS_IN_LANE.to_owned(), "deliveries_by_status"),
-        (claim::TESTS_IN_LANE.to_owned(), "deliveries_waiting_tests"),
-        (sweep::DROP_WAITING.to_owned(), "deliveries_waiting"),
-        (jobs::EXTENT.to_owned(), "deliveries_by_status"),
-        (search::edge_sql(false), "deliveries_of_webhook"),
-        (search::edge_sql(true), "deliveries_by_status"),
-        (search::found_sql(false), "deliveries_of_webhook"),
-        (search::found_sql(true), "deliveries_by_status"),
+    let mut hot = vec![
+        (waiting::LANE_BEHIND[0].to_owned(), "deliveries_pending"),
+        (waiting::LANE_BEHIND[1].to_owned(), "deliveries_put_off"),
+        (waiting::FIRSTS.to_owned(), "deliveries_pending"),
+        (waiting::PUT_OFF.to_owned(), "deliveries_put_off"),
+        (waiting::TESTS.to_owned(), "deliveries_waiting_tests"),
+        (sweep::UNDECIDED[0].to_owned(), "deliveries_pending"),
+        (sweep::UNDECIDED[1].to_owned(), "deliveries_failed"),
         (search::of_event_sql("deliveries_made_anew", search::MADE_ANEW), "deliveries_made_anew"),
         (search::of_event_sql("deliveries_of_webhook", search::MADE_FIRST), "deliveries_of_webhook"),
-    ] {
+    ];
+    let lists = [
+        (DeliveryStatus::Pending, "deliveries_pending"),
+        (DeliveryStatus::Succeeded, "deliveries_decided"),
+        (DeliveryStatus::Failed, "deliveries_failed"),
+        (DeliveryStatus::Dropped, "deliveries_decided"),
+    ];
+    for (status, index) in lists {
+        hot.extend([(jobs::extent_sql(status), index), (jobs::candidates_sql(status), index)]);
+    }
+    let lists = lists.map(|(status, index)| (Some(status), index));
+    for (status, index) in lists.into_iter().chain([(None, "deliveries_of_webhook")]) {
+        let sqls = [deliveries::list_sql(status), search::edge_sql(status), search::found_sql(status)];
+        hot.extend(sqls.map(|sql| (sql, index)));
+    }
+    for (sql, index) in hot {
         let plan = plan(&db, &sql);
         let probe = |step: &String| {
             let (_, rest) = step.split_once("INDEX ").unwrap_or_default();
