@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use ring::rand::{SecureRandom as _, SystemRandom};
+use rand::Rng as _;
 use sellvik_domain::Timestamp;
 
 /// The time of day, and a way to wait for it.
@@ -34,12 +34,12 @@ pub struct World {
 impl World {
     /// The operating system's clock and random source.
     pub fn system() -> Self {
-        Self::new(Arc::new(SystemClock), Arc::new(SystemChance(SystemRandom::new())))
+        Self::new(Arc::new(SystemClock), Arc::new(SystemChance))
     }
 
     /// Another clock over the operating system's random source: for tests.
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
-        Self::new(clock, Arc::new(SystemChance(SystemRandom::new())))
+        Self::new(clock, Arc::new(SystemChance))
     }
 
     /// A world of one's own.
@@ -95,14 +95,12 @@ impl Clock for SystemClock {
     }
 }
 
-struct SystemChance(SystemRandom);
+struct SystemChance;
 
 impl Chance for SystemChance {
     fn fill(&self, bytes: &mut [u8]) {
-        // The kernel's generator fails only before it is seeded, at boot; keys made of anything
-        // else would be worse than waiting.
-        while self.0.fill(bytes).is_err() {
-            std::thread::yield_now();
-        }
+        // A generator fit for keys, seeded by the kernel's again and again: asking the kernel itself for each
+        // event and attempt costs a system call.
+        rand::rng().fill_bytes(bytes);
     }
 }

@@ -50,8 +50,9 @@ pub(crate) const RENEW_EVERY: Duration = Duration::from_secs(10);
 /// How far an internal error of ours moves a delivery on (DESIGN: it counts no attempt).
 pub(crate) const POSTPONE: Duration = Duration::from_secs(30);
 
-/// Settlements to a commit: bounds how long a publish waits behind them.
+/// Settlements taken up at once, and to a write: bounds how long a publish waits behind one of these.
 pub(crate) const SETTLE_MAX: usize = 512;
+pub(crate) const SETTLE_WRITE_MAX: usize = 128;
 
 /// While settlements follow each other closer than this, those that come within it share a commit: a lone one
 /// is written at once, and a busy ledger is spared most of the pages that commits of a few would write again

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use sellvik_domain::DeliveryId;
 use sellvik_store::{Leased, NewEvent, Settled, Settlement, Settling, StoreError};
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use crate::bounds::{LEDGER_RETRY, SETTLE_EVERY, SETTLE_MAX};
+use crate::bounds::{LEDGER_RETRY, SETTLE_EVERY, SETTLE_MAX, SETTLE_WRITE_MAX};
 use crate::courier::Courier;
 
 /// A lease that has ended here and not yet on record. There are never more of them than deliveries are held
@@ -50,7 +51,12 @@ pub(crate) async fn run(courier: Arc<Courier>, mut queue: UnboundedReceiver<Unse
                     return;
                 }
                 last = Instant::now();
-                settle_all(&courier, std::mem::take(&mut batch)).await;
+                let mut writes = JoinSet::new();
+                while !batch.is_empty() {
+                    let part = batch.drain(..batch.len().min(SETTLE_WRITE_MAX)).collect();
+                    writes.spawn(settle_all(courier.clone(), part));
+                }
+                while writes.join_next().await.is_some() {}
             }
             () = courier.all_landed.cancelled(), if !queue.is_closed() => queue.close(),
         }
@@ -59,11 +65,11 @@ pub(crate) async fn run(courier: Arc<Courier>, mut queue: UnboundedReceiver<Unse
 
 /// Writes until all of it is on record. What the ledger does not take is tried again in halves, so that a
 /// write that is at fault itself is soon alone.
-async fn settle_all(courier: &Courier, batch: Vec<Unsettled>) {
+async fn settle_all(courier: Arc<Courier>, batch: Vec<Unsettled>) {
     let mut left = VecDeque::from([batch]);
     let mut failing = false;
     while let Some(batch) = left.pop_front() {
-        let (error, mut batch) = match write(courier, batch).await {
+        let (error, mut batch) = match write(&courier, batch).await {
             Ok(again) if again.is_empty() => continue,
             Ok(again) => {
                 left.push_front(again);

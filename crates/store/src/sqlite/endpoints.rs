@@ -7,6 +7,8 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, Row};
 use sellvik_domain::{Endpoint, Lane, ShopId, Signer, Standing, Timestamp, WebhookId};
 
+use tokio::sync::oneshot;
+
 use super::{Shared, rows};
 use crate::seal::Sealer;
 use crate::{Result, StoreError};
@@ -51,7 +53,47 @@ impl EndpointCache {
     }
 }
 
-pub(super) fn load(db: &Connection, shared: &Shared, lane: Lane) -> Result<Option<Arc<Endpoint>>> {
+/// Endpoints that attempts wait for: read many at a time, because each read of its own would cost a change of
+/// threads, there and back.
+#[derive(Default)]
+pub(super) struct Wanted(Mutex<Vec<(Lane, oneshot::Sender<Loaded>)>>);
+
+type Loaded = Result<Option<Arc<Endpoint>>>;
+
+impl Wanted {
+    /// Asks for an endpoint. Also says whether nobody else waits yet: then [`Wanted::read`] is to be run.
+    pub(super) fn ask(&self, lane: Lane) -> (oneshot::Receiver<Loaded>, bool) {
+        let (reply, answer) = oneshot::channel();
+        let mut wanted = self.0.lock();
+        wanted.push((lane, reply));
+        (answer, wanted.len() == 1)
+    }
+
+    /// What everyone who has asked so far is to be answered.
+    pub(super) fn read(&self, db: &Connection, shared: &Shared) -> Vec<Answer> {
+        let wanted = std::mem::take(&mut *self.0.lock());
+        wanted.into_iter().map(|(lane, reply)| Answer { loaded: load(db, shared, lane), reply }).collect()
+    }
+
+    /// Nobody is going to answer: everyone who waits is told so.
+    pub(super) fn give_up(&self) {
+        self.0.lock().clear();
+    }
+}
+
+pub(super) struct Answer {
+    loaded: Loaded,
+    reply: oneshot::Sender<Loaded>,
+}
+
+impl Answer {
+    pub(super) fn send(self) {
+        // Whoever asked may have gone away.
+        let _ = self.reply.send(self.loaded);
+    }
+}
+
+fn load(db: &Connection, shared: &Shared, lane: Lane) -> Result<Option<Arc<Endpoint>>> {
     let as_of = shared.endpoints.changes();
     let sql = "SELECT w.id, s.id, s.dev, w.url, w.name, w.secret, w.replaced, w.active_from, w.enabled,
                       w.enabled_at, w.drain_ends_at

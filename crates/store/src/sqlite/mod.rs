@@ -1,6 +1,7 @@
 //! The embedded ledger: one SQLite file, one writer thread that commits for many, a few readers.
 
 mod batch;
+mod checkpoint;
 mod claim;
 mod deliveries;
 mod endpoints;
@@ -43,13 +44,13 @@ use sellvik_domain::{
 use crate::seal::Sealer;
 use crate::{
     ClaimLane, Claimed, DeliveryDetail, DeliverySearch, Found, Intake, Job, Lease, NewEvent, NewPanelSession,
-    NewWebhook, Published, Result, Settlement, Settling, Store, Waiting, Window,
+    NewWebhook, Published, Result, Settlement, Settling, Store, StoreError, Waiting, Window,
 };
 use batch::Batch;
-use endpoints::EndpointCache;
+use endpoints::{Answer, EndpointCache, Wanted};
 use leases::Leases;
 use readers::Readers;
-use writer::Writer;
+use writer::{Haste, Writer};
 
 pub use open::{SqliteSettings, holds_secrets};
 
@@ -64,6 +65,7 @@ pub struct SqliteStore {
 struct Shared {
     sealer: Sealer,
     endpoints: EndpointCache,
+    wanted: Wanted,
     lease: Duration,
     leases: Mutex<Leases>,
     /// Leases are about this process's life, so they go by its own steady clock, not by the world's.
@@ -86,6 +88,16 @@ impl Shared {
     }
 }
 
+impl SqliteStore {
+    /// A write that somebody waits for.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Batch<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.writer.write(Haste::Urgent(1), work).await
+    }
+}
+
 #[async_trait]
 impl Store for SqliteStore {
     fn attach(&self, intake: Arc<dyn Intake>) {
@@ -103,7 +115,7 @@ impl Store for SqliteStore {
     }
 
     async fn shop_create(&self, shop: Shop) -> Result<()> {
-        self.writer.write(move |batch| shops::create(batch, &shop)).await
+        self.write(move |batch| shops::create(batch, &shop)).await
     }
 
     async fn shop_get(&self, id: ShopId) -> Result<Option<Shop>> {
@@ -120,11 +132,11 @@ impl Store for SqliteStore {
         subdomain: Option<Subdomain>,
         name: Patch<Name>,
     ) -> Result<Option<Shop>> {
-        self.writer.write(move |batch| shops::update(batch, id, subdomain.as_ref(), &name)).await
+        self.write(move |batch| shops::update(batch, id, subdomain.as_ref(), &name)).await
     }
 
     async fn key_create(&self, key: AdminKey, hash: [u8; 32]) -> Result<()> {
-        self.writer.write(move |batch| keys::create(batch, &key, &hash)).await
+        self.write(move |batch| keys::create(batch, &key, &hash)).await
     }
 
     async fn key_find(&self, hash: [u8; 32]) -> Result<Option<(AdminKey, Shop)>> {
@@ -136,15 +148,15 @@ impl Store for SqliteStore {
     }
 
     async fn key_revoke(&self, shop: ShopId, id: KeyId, at: Timestamp) -> Result<bool> {
-        self.writer.write(move |batch| keys::revoke(batch, shop, id, at)).await
+        self.write(move |batch| keys::revoke(batch, shop, id, at)).await
     }
 
     async fn key_touch(&self, id: KeyId, at: Timestamp) -> Result<()> {
-        self.writer.write(move |batch| keys::touch(batch, id, at)).await
+        self.writer.write(Haste::Patient(1), move |batch| keys::touch(batch, id, at)).await
     }
 
     async fn panel_link_create(&self, shop: ShopId, link: NewPanelSession, now: Timestamp) -> Result<()> {
-        self.writer.write(move |batch| panel::link_create(batch, shop, &link, now)).await
+        self.write(move |batch| panel::link_create(batch, shop, &link, now)).await
     }
 
     async fn panel_link_redeem(
@@ -157,7 +169,7 @@ impl Store for SqliteStore {
     ) -> Result<Option<PanelSession>> {
         let redeem =
             move |batch: &mut Batch<'_>| panel::link_redeem(batch, shop, &link, &session, session_ends, now);
-        self.writer.write(redeem).await
+        self.write(redeem).await
     }
 
     async fn panel_session_find(&self, hash: [u8; 32], now: Timestamp) -> Result<Option<PanelSession>> {
@@ -165,15 +177,15 @@ impl Store for SqliteStore {
     }
 
     async fn panel_session_end(&self, hash: [u8; 32]) -> Result<()> {
-        self.writer.write(move |batch| panel::session_end(batch, &hash)).await
+        self.write(move |batch| panel::session_end(batch, &hash)).await
     }
 
     async fn panel_sessions_end(&self, shop: ShopId) -> Result<()> {
-        self.writer.write(move |batch| panel::sessions_end(batch, shop)).await
+        self.write(move |batch| panel::sessions_end(batch, shop)).await
     }
 
     async fn webhook_create(&self, new: NewWebhook) -> Result<()> {
-        self.writer.write(move |batch| webhooks::create(batch, &new)).await
+        self.write(move |batch| webhooks::create(batch, &new)).await
     }
 
     async fn webhook_get(&self, shop: ShopId, id: WebhookId) -> Result<Option<Webhook>> {
@@ -195,7 +207,7 @@ impl Store for SqliteStore {
         patch: WebhookPatch,
         now: Timestamp,
     ) -> Result<Option<Webhook>> {
-        self.writer.write(move |batch| webhooks::update(batch, shop, id, &patch, now)).await
+        self.write(move |batch| webhooks::update(batch, shop, id, &patch, now)).await
     }
 
     async fn webhook_delete(
@@ -205,7 +217,7 @@ impl Store for SqliteStore {
         now: Timestamp,
         drain_ends: Timestamp,
     ) -> Result<bool> {
-        self.writer.write(move |batch| webhooks::delete(batch, shop, id, now, drain_ends)).await
+        self.write(move |batch| webhooks::delete(batch, shop, id, now, drain_ends)).await
     }
 
     async fn webhook_rotate(
@@ -216,15 +228,15 @@ impl Store for SqliteStore {
         now: Timestamp,
         active_from: Timestamp,
     ) -> Result<bool> {
-        self.writer.write(move |batch| webhooks::rotate(batch, shop, id, &secret, now, active_from)).await
+        self.write(move |batch| webhooks::rotate(batch, shop, id, &secret, now, active_from)).await
     }
 
     async fn publish(&self, events: Vec<NewEvent>) -> Result<Vec<Result<Published>>> {
-        self.writer.write(move |batch| publish::all(batch, &events)).await
+        self.writer.write(Haste::Urgent(events.len()), move |batch| publish::all(batch, &events)).await
     }
 
     async fn publish_test(&self, webhook: WebhookId, event: NewEvent) -> Result<Option<Delivery>> {
-        self.writer.write(move |batch| publish::test(batch, webhook, &event)).await
+        self.write(move |batch| publish::test(batch, webhook, &event)).await
     }
 
     async fn delivery_list(
@@ -285,7 +297,7 @@ impl Store for SqliteStore {
         now: Timestamp,
         seed: [u8; 10],
     ) -> Result<Option<Delivery>> {
-        self.writer.write(move |batch| deliveries::redeliver(batch, shop, webhook, id, now, seed)).await
+        self.write(move |batch| deliveries::redeliver(batch, shop, webhook, id, now, seed)).await
     }
 
     async fn job_count(
@@ -307,7 +319,7 @@ impl Store for SqliteStore {
         cap: u32,
         now: Timestamp,
     ) -> Result<Option<Job>> {
-        self.writer.write(move |batch| jobs::create(batch, shop, webhook, id, window, cap, now)).await
+        self.write(move |batch| jobs::create(batch, shop, webhook, id, window, cap, now)).await
     }
 
     async fn job_get(&self, shop: ShopId, webhook: WebhookId, id: JobId) -> Result<Option<Job>> {
@@ -319,15 +331,30 @@ impl Store for SqliteStore {
     }
 
     async fn job_step(&self, id: JobId, limit: u32, now: Timestamp, seed: [u8; 10]) -> Result<bool> {
-        self.writer.write(move |batch| jobs::step(batch, id, limit, now, seed)).await
+        let step = move |batch: &mut Batch<'_>| jobs::step(batch, id, limit, now, seed);
+        self.writer.write(Haste::Patient(limit as usize), step).await
     }
 
     async fn endpoint(&self, lane: Lane) -> Result<Option<Arc<Endpoint>>> {
         if let Some(known) = self.shared.endpoints.get(lane) {
             return Ok(Some(known));
         }
-        let shared = self.shared.clone();
-        self.readers.read(move |db| endpoints::load(db, &shared, lane)).await
+        let (answer, first) = self.shared.wanted.ask(lane);
+        if first {
+            let (readers, shared) = (self.readers.clone(), self.shared.clone());
+            // A task of its own, because others wait for it too.
+            tokio::spawn(async move {
+                let reading = shared.clone();
+                let read = readers.read(move |db| Ok(reading.wanted.read(db, &reading))).await;
+                if read.is_err() {
+                    shared.wanted.give_up();
+                }
+                // Once answered, nobody holds the ledger any more.
+                drop((shared, readers));
+                read.into_iter().flatten().for_each(Answer::send);
+            });
+        }
+        answer.await.map_err(StoreError::unavailable)?
     }
 
     async fn lanes_waiting(&self, after: Option<Lane>, limit: u32) -> Result<Vec<(Lane, Timestamp)>> {
@@ -336,7 +363,19 @@ impl Store for SqliteStore {
     }
 
     async fn claim(&self, lanes: Vec<ClaimLane>, now: Timestamp) -> Result<Claimed> {
-        self.writer.write(move |batch| claim::claim(batch, &lanes, now)).await
+        let mut claimed = Claimed::default();
+        for part in claim::parts(lanes) {
+            let (lanes, many) = (part.clone(), part.iter().map(|lane| lane.count as usize).sum());
+            let write =
+                self.writer.write(Haste::Patient(many), move |batch| claim::claim(batch, &lanes, now)).await;
+            match write {
+                Ok(more) => claimed.extend(more),
+                Err(error) if claimed.leased.is_empty() => return Err(error),
+                // What is leased is to be worked on; what is not has to be asked for again.
+                Err(_) => claimed.next.extend(part.iter().map(|wanted| (wanted.lane, now))),
+            }
+        }
+        Ok(claimed)
     }
 
     async fn renew(&self, leases: Vec<Lease>) -> Result<()> {
@@ -344,17 +383,18 @@ impl Store for SqliteStore {
             claim::renew(batch, &leases);
             Ok(())
         };
-        self.writer.write(renew).await
+        self.writer.write(Haste::Patient(1), renew).await
     }
 
     async fn expire_leases(&self) -> Result<Vec<(Lane, Timestamp)>> {
-        self.writer.write(|batch| claim::expire(batch)).await
+        self.writer.write(Haste::Patient(1), |batch| claim::expire(batch)).await
     }
 
     async fn settle(&self, settlements: Arc<[Settlement]>) -> Result<Vec<Settling>> {
+        let many = Haste::Patient(settlements.len());
         let all =
             move |batch: &mut Batch<'_>| settlements.iter().map(|one| settle::settle(batch, one)).collect();
-        self.writer.write(all).await
+        self.writer.write(many, all).await
     }
 
     async fn drop_waiting(
@@ -365,7 +405,8 @@ impl Store for SqliteStore {
         now: Timestamp,
         limit: u32,
     ) -> Result<u32> {
-        self.writer.write(move |batch| sweep::drop_waiting(batch, lane, which, reason, now, limit)).await
+        let sweep = move |batch: &mut Batch<'_>| sweep::drop_waiting(batch, lane, which, reason, now, limit);
+        self.writer.write(Haste::Patient(limit as usize), sweep).await
     }
 
     async fn drains_ended(&self, now: Timestamp, limit: u32) -> Result<Vec<Lane>> {
@@ -373,14 +414,18 @@ impl Store for SqliteStore {
         if self.readers.read(move |db| sweep::drains_ended(db, now, 1)).await?.is_empty() {
             return Ok(Vec::new());
         }
-        self.writer.write(move |batch| sweep::end_drains(batch, now, limit)).await
+        self.writer
+            .write(Haste::Patient(limit as usize), move |batch| sweep::end_drains(batch, now, limit))
+            .await
     }
 
     async fn drain_done(&self, lane: Lane) -> Result<()> {
-        self.writer.write(move |batch| sweep::drain_done(batch, lane)).await
+        self.writer.write(Haste::Patient(1), move |batch| sweep::drain_done(batch, lane)).await
     }
 
     async fn purge(&self, cutoff: Timestamp, limit: u32) -> Result<bool> {
-        self.writer.write(move |batch| purge::purge(batch, cutoff, limit)).await
+        self.writer
+            .write(Haste::Patient(limit as usize), move |batch| purge::purge(batch, cutoff, limit))
+            .await
     }
 }

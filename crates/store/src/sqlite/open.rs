@@ -10,7 +10,8 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use sellvik_clock::World;
 
-use super::endpoints::EndpointCache;
+use super::checkpoint::Checkpointer;
+use super::endpoints::{EndpointCache, Wanted};
 use super::inspect::{because, inspect, key_check, sealed_with};
 use super::leases::Leases;
 use super::readers::Readers;
@@ -39,10 +40,6 @@ const READERS: usize = 4;
 /// How long a reader waits for a lock before it gives up; the writer never blocks readers in WAL mode.
 const BUSY_MS: u64 = 5000;
 
-/// Pages in the WAL at which they are copied to the file: 16 MiB. A page that many commits change, as the
-/// last one of each index, is copied once for all of them.
-const CHECKPOINT_PAGES: u32 = 4096;
-
 /// Statements kept prepared per connection: more than there are.
 const STATEMENTS_MAX: usize = 128;
 
@@ -63,14 +60,16 @@ impl SqliteStore {
         let shared = Arc::new(Shared {
             sealer,
             endpoints: EndpointCache::default(),
+            wanted: Wanted::default(),
             lease: settings.lease,
             leases: Mutex::new(Leases::new(u32::from_be_bytes(settings.world.random()))),
             started: Instant::now(),
             purge_position: AtomicI64::new(0),
             lock: Mutex::new(Some(lock)),
         });
-        let writer = Writer::start(db, shared.clone())
-            .map_err(|source| OpenError::Io { path: path.clone(), source })?;
+        let io = |source| OpenError::Io { path: path.clone(), source };
+        let checkpointer = Checkpointer::start(connect(path)?).map_err(io)?;
+        let writer = Writer::start(db, checkpointer, shared.clone()).map_err(io)?;
         Ok(Self { shared, writer, readers: Readers::new(readers) })
     }
 }
@@ -111,7 +110,8 @@ fn connect(path: &Path) -> Result<Connection, OpenError> {
     db.pragma_update(None, "journal_mode", "WAL").map_err(because)?;
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "cache_size", -32_768)?;
-    db.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    // Not by whoever happens to commit: see `checkpoint`.
+    db.pragma_update(None, "wal_autocheckpoint", 0)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
     db.pragma_update(None, "journal_size_limit", 64 << 20)?;
     // Erased secrets and removed bodies leave nothing behind in free pages.

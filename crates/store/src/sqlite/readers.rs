@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use crate::{Result, StoreError};
 
+#[derive(Clone)]
 pub(super) struct Readers {
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,

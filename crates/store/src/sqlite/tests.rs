@@ -4,6 +4,7 @@
 mod cache;
 mod damage;
 mod file;
+mod log;
 mod migrating;
 mod plans;
 mod rows;
