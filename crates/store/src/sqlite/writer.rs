@@ -360,9 +360,9 @@ mod tests {
         for haste in [Haste::Patient(1), Haste::Urgent(2), Haste::Patient(3), Haste::Urgent(0)] {
             waiting.add(Box::new(Fake(haste)));
         }
-        let items = |job: &Box<dyn Job>| match job.haste() {
+        let items = |job: Box<dyn Job>| match job.haste() {
             Haste::Urgent(items) | Haste::Patient(items) => items,
         };
-        assert_eq!(waiting.take().iter().map(items).collect::<Vec<_>>(), [1, 2, 3, 0]);
+        assert_eq!(waiting.take().into_iter().map(items).collect::<Vec<_>>(), [1, 2, 3, 0]);
     }
 }
