@@ -38,8 +38,11 @@ impl PoolBounds {
 /// Lanes remembered while they are idle, at about 300 bytes each.
 pub(crate) const LANES_KEPT_MAX: usize = 100_000;
 
-/// Lanes to a claim: bounds how long one claim keeps the writer.
+/// Lanes that are given room to claim at a time: what they bring is spread over many receivers.
 pub(crate) const CLAIM_LANES_MAX: usize = 64;
+
+/// Deliveries to a claim, as far as whole lanes allow: bounds how long a publish waits behind one.
+pub(crate) const CLAIM_MAX: u32 = 256;
 
 /// Deliveries to a lane and claim: so many are read at once however long the backlog is.
 pub(crate) const CLAIM_PER_LANE_MAX: u32 = 64;

@@ -8,7 +8,9 @@ use sellvik_domain::{Lane, Passage, Timestamp};
 use sellvik_store::{ClaimLane, Claimed, StoreError};
 use tokio::runtime::Handle;
 
-use crate::bounds::{CLAIM_LANES_MAX, CLAIM_PER_LANE_MAX, HEARTBEAT, LANES_PAGE_MAX, LEDGER_RETRY};
+use crate::bounds::{
+    CLAIM_LANES_MAX, CLAIM_MAX, CLAIM_PER_LANE_MAX, HEARTBEAT, LANES_PAGE_MAX, LEDGER_RETRY,
+};
 use crate::courier::Courier;
 use crate::{attempt, holds};
 
@@ -55,7 +57,24 @@ pub(crate) async fn look_everywhere(courier: &Courier) -> Result<(), StoreError>
     }
 }
 
+/// Claims for these lanes, a few at a time; what one claim brings may start while the next is made.
 async fn claim(courier: &Arc<Courier>, due: &[(Lane, u32)], now: Timestamp) -> Result<(), StoreError> {
+    let mut rest = due;
+    while !rest.is_empty() {
+        let mut many = 0;
+        let fits = |(_, count): &&(Lane, u32)| {
+            many += count;
+            many <= CLAIM_MAX
+        };
+        let (part, others) = rest.split_at(rest.iter().take_while(fits).count().max(1));
+        claim_some(courier, part, now).await?;
+        pump(courier);
+        rest = others;
+    }
+    Ok(())
+}
+
+async fn claim_some(courier: &Arc<Courier>, due: &[(Lane, u32)], now: Timestamp) -> Result<(), StoreError> {
     let mut wanted = Vec::with_capacity(due.len());
     for (lane, count) in due {
         let Some(endpoint) = courier.store.endpoint(*lane).await? else { continue };

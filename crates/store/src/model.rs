@@ -112,15 +112,6 @@ pub struct Claimed {
     pub failing: Vec<Lane>,
 }
 
-impl Claimed {
-    /// Adds what another claim brought.
-    pub(crate) fn extend(&mut self, more: Self) {
-        self.leased.extend(more.leased);
-        self.next.extend(more.next);
-        self.failing.extend(more.failing);
-    }
-}
-
 /// How many deliveries of a lane to claim.
 #[derive(Clone, Copy, Debug)]
 pub struct ClaimLane {

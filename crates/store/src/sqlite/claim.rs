@@ -11,25 +11,6 @@ use super::waiting::{self, Waiting};
 use super::{publish, rows};
 use crate::{ClaimLane, Claimed, EventBody, Lease, Leased, Result};
 
-/// Deliveries to a write: bounds how long a publish waits behind one.
-const WRITE_MAX: u32 = 256;
-
-/// A claim as several writes, each of as many whole lanes as make so many deliveries.
-pub(super) fn parts(lanes: Vec<ClaimLane>) -> Vec<Vec<ClaimLane>> {
-    let (mut parts, mut room) = (Vec::new(), 0);
-    for lane in lanes {
-        if parts.is_empty() || room < lane.count {
-            parts.push(Vec::new());
-            room = WRITE_MAX;
-        }
-        room = room.saturating_sub(lane.count);
-        if let Some(part) = parts.last_mut() {
-            part.push(lane);
-        }
-    }
-    parts
-}
-
 pub(super) fn claim(batch: &mut Batch<'_>, lanes: &[ClaimLane], now: Timestamp) -> Result<Claimed> {
     let mut bodies: HashMap<i64, Arc<EventBody>> = HashMap::new();
     let mut claimed = Claimed::default();

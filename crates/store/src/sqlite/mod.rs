@@ -363,19 +363,8 @@ impl Store for SqliteStore {
     }
 
     async fn claim(&self, lanes: Vec<ClaimLane>, now: Timestamp) -> Result<Claimed> {
-        let mut claimed = Claimed::default();
-        for part in claim::parts(lanes) {
-            let (lanes, many) = (part.clone(), part.iter().map(|lane| lane.count as usize).sum());
-            let write =
-                self.writer.write(Haste::Patient(many), move |batch| claim::claim(batch, &lanes, now)).await;
-            match write {
-                Ok(more) => claimed.extend(more),
-                Err(error) if claimed.leased.is_empty() => return Err(error),
-                // What is leased is to be worked on; what is not has to be asked for again.
-                Err(_) => claimed.next.extend(part.iter().map(|wanted| (wanted.lane, now))),
-            }
-        }
-        Ok(claimed)
+        let many = lanes.iter().map(|lane| lane.count as usize).sum();
+        self.writer.write(Haste::Patient(many), move |batch| claim::claim(batch, &lanes, now)).await
     }
 
     async fn renew(&self, leases: Vec<Lease>) -> Result<()> {
