@@ -44,6 +44,9 @@ pub(crate) const CLAIM_LANES_MAX: usize = 64;
 /// Deliveries to a claim, as far as whole lanes allow: bounds how long a publish waits behind one.
 pub(crate) const CLAIM_MAX: u32 = 256;
 
+/// Lanes that share a claim, where so many are due: each gets 32 deliveries then.
+pub(crate) const CLAIM_SHARED_BY_MAX: usize = 8;
+
 /// Deliveries to a lane and claim: so many are read at once however long the backlog is.
 pub(crate) const CLAIM_PER_LANE_MAX: u32 = 64;
 

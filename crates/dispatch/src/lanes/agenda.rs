@@ -35,6 +35,14 @@ impl Agenda {
         self.pools[pool].first().map(|(due, _)| *due)
     }
 
+    /// How many lanes are due, as far as it matters.
+    pub(super) fn many_due(&self, now: Timestamp, most: usize) -> usize {
+        let lanes = Pool::ALL
+            .iter()
+            .flat_map(|pool| self.pools[*pool].iter().take(most).take_while(|(due, _)| *due <= now));
+        lanes.take(most).count()
+    }
+
     /// The first lane that is due leaves.
     pub(super) fn take_due(&mut self, pool: Pool, now: Timestamp) -> Option<Lane> {
         let lanes = &mut self.pools[pool];

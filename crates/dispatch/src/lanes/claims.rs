@@ -8,6 +8,7 @@ use sellvik_store::{Claimed, Leased};
 
 use super::Lanes;
 use super::pools::{Held, Pool};
+use crate::bounds::{CLAIM_MAX, CLAIM_SHARED_BY_MAX};
 
 impl Lanes {
     /// What waits in the ledger of these lanes, but for held ones.
@@ -45,6 +46,11 @@ impl Lanes {
                 self.office.arrange(lane, state);
             }
         }
+        // Where many lanes are due, each brings less at a time: no receiver gets a burst, and our connections
+        // to it need not be many.
+        let sharing = self.office.agenda.many_due(now, CLAIM_SHARED_BY_MAX);
+        let share = CLAIM_MAX / u32::try_from(sharing.max(1)).unwrap_or(CLAIM_MAX);
+        let per_lane_max = per_lane_max.min(share);
         for pool in self.office.agenda.pools() {
             while due.len() < lanes_max && self.office.memory.free(pool) > 0 {
                 let Some(lane) = self.office.agenda.take_due(pool, now) else { break };
