@@ -14,6 +14,7 @@ mod open;
 mod panel;
 mod publish;
 mod purge;
+mod queue;
 mod readers;
 mod routes;
 mod rows;
@@ -49,8 +50,9 @@ use crate::{
 use batch::Batch;
 use endpoints::{Answer, EndpointCache, Wanted};
 use leases::Leases;
+use queue::Haste;
 use readers::Readers;
-use writer::{Haste, Writer};
+use writer::Writer;
 
 pub use open::{SqliteSettings, holds_secrets};
 

@@ -1,10 +1,5 @@
 //! The writer thread: takes what waits, runs it in one transaction, commits once, then answers each.
-//!
-//! Somebody waits for the answer to a publish or to a call of the API; nobody does for what dispatch brings.
-//! Such patient writes are kept to a share of each transaction, so that a backlog that drains does not hold
-//! up what is accepted meanwhile, nor the other way round.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
@@ -16,24 +11,15 @@ use tokio::sync::{mpsc, oneshot};
 use super::Shared;
 use super::batch::{Batch, Caches};
 use super::checkpoint::Checkpointer;
+use super::queue::{Haste, Queue};
 use crate::{Intake, Result, StoreError};
 
 /// Writes waiting at most; a caller beyond that waits for its turn.
 const QUEUE_JOBS_MAX: usize = 4096;
 
-/// Events of urgent writes to a commit at most, as far as whole writes allow: bounds how long the first of
-/// them waits for the last.
-const URGENT_ITEMS_MAX: usize = 1024;
-
-/// Deliveries of patient writes to a commit, alone: bounds how long an urgent one waits for its turn.
-const PATIENT_ITEMS_ALONE: usize = 768;
-
-/// The same beside urgent writes, unless those have more themselves.
-const PATIENT_ITEMS_BESIDE: usize = 64;
-
 pub(super) struct Writer {
     /// None once the thread was told to end.
-    jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
+    jobs: Mutex<Option<mpsc::Sender<Write>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     intake: Arc<OnceLock<Arc<dyn Intake>>>,
     healthy: Arc<AtomicBool>,
@@ -42,22 +28,13 @@ pub(super) struct Writer {
 /// One write. It may run twice: a batch that fails is rolled back and its jobs run one by one, so that
 /// one bad write does not sink its neighbours.
 trait Job: Send {
-    fn haste(&self) -> Haste;
     fn run(&mut self, batch: &mut Batch<'_>) -> std::result::Result<(), StoreError>;
     fn answer(self: Box<Self>, commit: std::result::Result<(), Arc<StoreError>>);
 }
 
-/// How a write is to be put among others.
-#[derive(Clone, Copy)]
-pub(super) enum Haste {
-    /// Somebody waits for the answer; so many items.
-    Urgent(usize),
-    /// Nobody does; so many items.
-    Patient(usize),
-}
+type Write = (Haste, Box<dyn Job>);
 
 struct Call<F, T> {
-    haste: Haste,
     work: F,
     outcome: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
@@ -68,10 +45,6 @@ where
     F: FnMut(&mut Batch<'_>) -> Result<T> + Send,
     T: Send,
 {
-    fn haste(&self) -> Haste {
-        self.haste
-    }
-
     fn run(&mut self, batch: &mut Batch<'_>) -> std::result::Result<(), StoreError> {
         match (self.work)(batch) {
             Err(StoreError::Unavailable(cause)) => Err(StoreError::Unavailable(cause)),
@@ -135,10 +108,10 @@ impl Writer {
         work: impl FnMut(&mut Batch<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
-        let call = Box::new(Call { haste, work, outcome: None, reply });
+        let call = Box::new(Call { work, outcome: None, reply });
         let stopped = || StoreError::unavailable("the ledger was closed");
         let jobs = self.jobs.lock().clone().ok_or_else(stopped)?;
-        jobs.send(call).await.map_err(|_| stopped())?;
+        jobs.send((haste, call)).await.map_err(|_| stopped())?;
         drop(jobs);
         answer.await.map_err(StoreError::unavailable)?
     }
@@ -167,67 +140,6 @@ impl Drop for Writer {
     }
 }
 
-/// Writes that wait for the thread.
-#[derive(Default)]
-struct Waiting {
-    came: u64,
-    urgent: VecDeque<Queued>,
-    patient: VecDeque<Queued>,
-}
-
-struct Queued {
-    /// Which of all it was.
-    came: u64,
-    items: usize,
-    job: Box<dyn Job>,
-}
-
-impl Waiting {
-    /// Takes what has come, and waits if nothing has; false once nothing ever will.
-    fn fill(&mut self, queue: &mut mpsc::Receiver<Box<dyn Job>>) -> bool {
-        if self.urgent.is_empty() && self.patient.is_empty() {
-            let Some(first) = queue.blocking_recv() else { return false };
-            self.add(first);
-        }
-        while self.urgent.len() + self.patient.len() < QUEUE_JOBS_MAX
-            && let Ok(next) = queue.try_recv()
-        {
-            self.add(next);
-        }
-        true
-    }
-
-    fn add(&mut self, job: Box<dyn Job>) {
-        self.came += 1;
-        let (queue, items) = match job.haste() {
-            Haste::Urgent(items) => (&mut self.urgent, items),
-            Haste::Patient(items) => (&mut self.patient, items),
-        };
-        queue.push_back(Queued { came: self.came, items: items.max(1), job });
-    }
-
-    /// What goes into the next commit, in the order it came: urgent writes, and at least one patient one.
-    fn take(&mut self) -> Vec<Box<dyn Job>> {
-        let (mut taken, urgent) = take_front(&mut self.urgent, URGENT_ITEMS_MAX);
-        let share = if urgent == 0 { PATIENT_ITEMS_ALONE } else { urgent.max(PATIENT_ITEMS_BESIDE) };
-        taken.extend(take_front(&mut self.patient, share).0);
-        taken.sort_unstable_by_key(|queued| queued.came);
-        taken.into_iter().map(|queued| queued.job).collect()
-    }
-}
-
-/// Takes writes until they have so many items, or none is left; also says how many items they have.
-fn take_front(queue: &mut VecDeque<Queued>, most: usize) -> (Vec<Queued>, usize) {
-    let (mut taken, mut items) = (Vec::new(), 0);
-    while items < most
-        && let Some(next) = queue.pop_front()
-    {
-        items += next.items;
-        taken.push(next);
-    }
-    (taken, items)
-}
-
 struct Thread {
     db: Connection,
     checkpointer: Checkpointer,
@@ -238,9 +150,9 @@ struct Thread {
 }
 
 impl Thread {
-    fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
-        let mut waiting = Waiting::default();
-        while waiting.fill(&mut queue) {
+    fn run(mut self, mut queue: mpsc::Receiver<Write>) {
+        let mut waiting = Queue::default();
+        while fill(&mut waiting, &mut queue) {
             let mut jobs = waiting.take();
             match self.commit(&mut jobs) {
                 Ok(()) => {
@@ -292,6 +204,20 @@ impl Thread {
     }
 }
 
+/// Takes what has come, and waits if nothing has; false once nothing ever will.
+fn fill(waiting: &mut Queue<Box<dyn Job>>, queue: &mut mpsc::Receiver<Write>) -> bool {
+    if waiting.is_empty() {
+        let Some((haste, first)) = queue.blocking_recv() else { return false };
+        waiting.add(haste, first);
+    }
+    while waiting.len() < QUEUE_JOBS_MAX
+        && let Ok((haste, next)) = queue.try_recv()
+    {
+        waiting.add(haste, next);
+    }
+    true
+}
+
 /// Where a transaction failed.
 enum Failed {
     /// Before any write was run.
@@ -310,59 +236,5 @@ impl From<Failed> for StoreError {
 fn answer_all(jobs: impl Iterator<Item = Box<dyn Job>>, commit: &std::result::Result<(), Arc<StoreError>>) {
     for job in jobs {
         job.answer(commit.clone());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Fake(Haste);
-
-    impl Job for Fake {
-        fn haste(&self) -> Haste {
-            self.0
-        }
-
-        fn run(&mut self, _: &mut Batch<'_>) -> std::result::Result<(), StoreError> {
-            Ok(())
-        }
-
-        fn answer(self: Box<Self>, _: std::result::Result<(), Arc<StoreError>>) {}
-    }
-
-    /// How many urgent and patient writes the next commit takes.
-    fn taken(waiting: &mut Waiting) -> (usize, usize) {
-        let jobs = waiting.take();
-        let urgent = jobs.iter().filter(|job| matches!(job.haste(), Haste::Urgent(_))).count();
-        (urgent, jobs.len() - urgent)
-    }
-
-    #[test]
-    fn neither_urgent_nor_patient_writes_wait_for_all_of_the_others() {
-        let mut waiting = Waiting::default();
-        for _ in 0..30 {
-            waiting.add(Box::new(Fake(Haste::Patient(256))));
-        }
-        assert_eq!(taken(&mut waiting), (0, 3), "a commit of patient ones is bounded");
-        waiting.add(Box::new(Fake(Haste::Urgent(1))));
-        assert_eq!(taken(&mut waiting), (1, 1), "an urgent one overtakes all but one of them");
-        for _ in 0..3 {
-            waiting.add(Box::new(Fake(Haste::Urgent(1000))));
-        }
-        assert_eq!(taken(&mut waiting), (2, 8), "the patient ones get as much as the urgent ones");
-        assert_eq!(taken(&mut waiting), (1, 4));
-    }
-
-    #[test]
-    fn what_shares_a_commit_runs_in_the_order_it_came() {
-        let mut waiting = Waiting::default();
-        for haste in [Haste::Patient(1), Haste::Urgent(2), Haste::Patient(3), Haste::Urgent(0)] {
-            waiting.add(Box::new(Fake(haste)));
-        }
-        let items = |job: Box<dyn Job>| match job.haste() {
-            Haste::Urgent(items) | Haste::Patient(items) => items,
-        };
-        assert_eq!(waiting.take().into_iter().map(items).collect::<Vec<_>>(), [1, 2, 3, 0]);
     }
 }
