@@ -271,7 +271,8 @@ impl Scene {
         self.shop.attempted(&self.webhook, delivery["attempts"].as_u64().unwrap() + 1).await
     }
 
-    /// Makes deliveries to a bystander, one after another: what was about to happen has happened then.
+    /// Makes deliveries to a bystander, one after another, until they are on record: what was about to happen has
+    /// happened then, and what had been answered before is on record too.
     pub async fn others_go_on(&self) {
         let bystander = self.receiver.received_at("/bystander").len();
         if bystander == 0 {
@@ -281,6 +282,16 @@ impl Scene {
             self.shop.publish("customer.updated").await;
             self.receiver.wait_for("/bystander", bystander + more).await;
         }
+        let all = self.shop.admin.get("/api/v1/admin/webhooks?limit=100").await.expect(200);
+        let url = self.receiver.url("/bystander");
+        let found = all["items"].as_array().unwrap().iter().find(|webhook| webhook["url"] == *url).unwrap();
+        let undecided =
+            format!("/api/v1/admin/webhooks/{}/deliveries?status=pending", found["id"].as_str().unwrap());
+        eventually("the bystander's deliveries to be on record", async || {
+            let left = self.shop.admin.get(&undecided).await.expect(200);
+            if left["items"] == json!([]) { Ok(()) } else { Err(left) }
+        })
+        .await;
     }
 
     /// How many requests came to `/hook`.
