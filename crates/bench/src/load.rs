@@ -108,7 +108,7 @@ pub(crate) async fn finish(site: &mut Site, load: &Load, started: Started) -> an
     wait_for(site, "published", wanted).await?;
     match load.end {
         End::Settled => site.wait_until_settled(load.group, PATIENCE).await?,
-        End::Quiet => site.wait_until_quiet().await?,
+        End::Quiet => site.wait_until_quiet(PATIENCE).await?,
         End::Arrived => {}
     }
     let (after, memory) = (site.usage()?, site.memory()?);

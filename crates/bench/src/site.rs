@@ -166,15 +166,18 @@ impl Site {
     }
 
     /// Waits until the service has nothing to do any more: for sites with too many webhooks to ask for each.
-    pub(crate) async fn wait_until_quiet(&self) -> anyhow::Result<()> {
-        let mut before = self.usage()?.service;
-        loop {
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            let now = self.usage()?.service;
-            if now.saturating_sub(before) <= Duration::from_millis(10) {
-                return Ok(());
+    pub(crate) async fn wait_until_quiet(&self, patience: Duration) -> anyhow::Result<()> {
+        let quiet = async {
+            let mut before = self.usage()?.service;
+            loop {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                let now = self.usage()?.service;
+                if now.saturating_sub(before) <= Duration::from_millis(10) {
+                    return anyhow::Ok(());
+                }
+                before = now;
             }
-            before = now;
-        }
+        };
+        tokio::time::timeout(patience, quiet).await.context("the service stays busy")?
     }
 }
