@@ -9,6 +9,7 @@ use sellvik_domain::{Endpoint, Lane, ShopId, Signer, Standing, Timestamp, Webhoo
 
 use tokio::sync::oneshot;
 
+use super::readers::Readers;
 use super::{Shared, rows};
 use crate::seal::Sealer;
 use crate::{Result, StoreError};
@@ -62,7 +63,7 @@ type Loaded = Result<Option<Arc<Endpoint>>>;
 
 impl Wanted {
     /// Asks for an endpoint. Also says whether nobody else waits yet: then [`Wanted::read`] is to be run.
-    pub(super) fn ask(&self, lane: Lane) -> (oneshot::Receiver<Loaded>, bool) {
+    fn ask(&self, lane: Lane) -> (oneshot::Receiver<Loaded>, bool) {
         let (reply, answer) = oneshot::channel();
         let mut wanted = self.0.lock();
         wanted.push((lane, reply));
@@ -70,27 +71,50 @@ impl Wanted {
     }
 
     /// What everyone who has asked so far is to be answered.
-    pub(super) fn read(&self, db: &Connection, shared: &Shared) -> Vec<Answer> {
+    fn read(&self, db: &Connection, shared: &Shared) -> Vec<Answer> {
         let wanted = std::mem::take(&mut *self.0.lock());
         wanted.into_iter().map(|(lane, reply)| Answer { loaded: load(db, shared, lane), reply }).collect()
     }
 
     /// Nobody is going to answer: everyone who waits is told so.
-    pub(super) fn give_up(&self) {
+    fn give_up(&self) {
         self.0.lock().clear();
     }
 }
 
-pub(super) struct Answer {
+struct Answer {
     loaded: Loaded,
     reply: oneshot::Sender<Loaded>,
 }
 
 impl Answer {
-    pub(super) fn send(self) {
+    fn send(self) {
         // Whoever asked may have gone away.
         let _ = self.reply.send(self.loaded);
     }
+}
+
+/// A lane's endpoint, from memory or read together with others that are asked for.
+pub(super) async fn get(shared: &Arc<Shared>, readers: &Readers, lane: Lane) -> Loaded {
+    if let Some(known) = shared.endpoints.get(lane) {
+        return Ok(Some(known));
+    }
+    let (answer, first) = shared.wanted.ask(lane);
+    if first {
+        let (readers, shared) = (readers.clone(), shared.clone());
+        // A task of its own, because others wait for it too.
+        tokio::spawn(async move {
+            let reading = shared.clone();
+            let read = readers.read(move |db| Ok(reading.wanted.read(db, &reading))).await;
+            if read.is_err() {
+                shared.wanted.give_up();
+            }
+            // Once answered, nobody holds the ledger any more.
+            drop((shared, readers));
+            read.into_iter().flatten().for_each(Answer::send);
+        });
+    }
+    answer.await.map_err(StoreError::unavailable)?
 }
 
 fn load(db: &Connection, shared: &Shared, lane: Lane) -> Result<Option<Arc<Endpoint>>> {

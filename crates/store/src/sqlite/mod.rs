@@ -45,10 +45,10 @@ use sellvik_domain::{
 use crate::seal::Sealer;
 use crate::{
     ClaimLane, Claimed, DeliveryDetail, DeliverySearch, Found, Intake, Job, Lease, NewEvent, NewPanelSession,
-    NewWebhook, Published, Result, Settlement, Settling, Store, StoreError, Waiting, Window,
+    NewWebhook, Published, Result, Settlement, Settling, Store, Waiting, Window,
 };
 use batch::Batch;
-use endpoints::{Answer, EndpointCache, Wanted};
+use endpoints::{EndpointCache, Wanted};
 use leases::Leases;
 use queue::Haste;
 use readers::Readers;
@@ -338,25 +338,7 @@ impl Store for SqliteStore {
     }
 
     async fn endpoint(&self, lane: Lane) -> Result<Option<Arc<Endpoint>>> {
-        if let Some(known) = self.shared.endpoints.get(lane) {
-            return Ok(Some(known));
-        }
-        let (answer, first) = self.shared.wanted.ask(lane);
-        if first {
-            let (readers, shared) = (self.readers.clone(), self.shared.clone());
-            // A task of its own, because others wait for it too.
-            tokio::spawn(async move {
-                let reading = shared.clone();
-                let read = readers.read(move |db| Ok(reading.wanted.read(db, &reading))).await;
-                if read.is_err() {
-                    shared.wanted.give_up();
-                }
-                // Once answered, nobody holds the ledger any more.
-                drop((shared, readers));
-                read.into_iter().flatten().for_each(Answer::send);
-            });
-        }
-        answer.await.map_err(StoreError::unavailable)?
+        endpoints::get(&self.shared, &self.readers, lane).await
     }
 
     async fn lanes_waiting(&self, after: Option<Lane>, limit: u32) -> Result<Vec<(Lane, Timestamp)>> {
