@@ -6,11 +6,15 @@
 
 #[cfg(test)]
 mod conformance;
+mod endpoints;
+mod envelope;
 mod error;
 mod model;
 mod port;
+mod routes;
 mod seal;
 pub mod sqlite;
+mod tally;
 
 pub use error::{OpenError, StoreError};
 pub use model::{

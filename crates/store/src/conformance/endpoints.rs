@@ -2,7 +2,7 @@
 
 use sellvik_domain::{Endpoint, Lane, Name, Patch, Signer, Standing, Timestamp, WebhookPatch, WebhookSecret};
 
-use super::fixtures::{Hook, Ledger, at};
+use super::fixtures::{Hook, Ledger, ORDER, at};
 use super::intake::Recorder;
 use super::webhooks::to_url;
 
@@ -100,4 +100,21 @@ pub(crate) async fn a_rotation_while_one_is_pending_keeps_the_active_secret(ledg
     ledger.rotate(&hook, &fourth, at(200), at(300)).await;
     let expected = Signer::new(&fourth, Some(&third), at(300));
     signs_like(&*ledger.endpoint_of(&hook).await, &expected, &[at(200), at(299), at(300)]);
+}
+
+pub(crate) async fn a_shops_endpoints_are_each_their_own(ledger: &Ledger) {
+    let shop = ledger.shop("acme").await;
+    let mut hooks = Vec::new();
+    for n in 0..3 {
+        hooks.push(ledger.hook(&shop, &format!("{n}.example"), &[ORDER]).await);
+    }
+    ledger.webhook_delete(shop.id, hooks[1].id, at(1), at(9)).await.unwrap();
+    let first = ledger.endpoint_of(&hooks[0]).await;
+    let patch = WebhookPatch { enabled: Some(false), ..WebhookPatch::default() };
+    ledger.webhook_update(shop.id, hooks[2].id, patch, at(2)).await.unwrap();
+    assert_eq!((first.webhook, first.standing), (hooks[0].id, Standing::Enabled));
+    let others = [ledger.endpoint_of(&hooks[1]).await, ledger.endpoint_of(&hooks[2]).await];
+    assert_eq!(others[0].standing, Standing::Deleted { drain_ends: at(9), enabled: true });
+    assert_eq!((others[1].webhook, others[1].standing), (hooks[2].id, Standing::Disabled));
+    assert_eq!(others[1].url.as_sent(), "https://2.example/hook");
 }

@@ -65,6 +65,7 @@ macro_rules! suite {
                 a_webhook_deleted_while_disabled_stays_held;
                 a_rotated_secret_signs_from_its_moment_on;
                 a_rotation_while_one_is_pending_keeps_the_active_secret;
+                a_shops_endpoints_are_each_their_own;
             }
             publish {
                 an_event_goes_to_who_wants_it;

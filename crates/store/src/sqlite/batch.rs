@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use parking_lot::MutexGuard;
 use rusqlite::{Connection, params};
-use sellvik_domain::{HourCounts, Lane, RESPONSE_BUCKETS_MS, ShopId, Timestamp};
+use sellvik_domain::{Lane, ShopId, Timestamp};
 
 use super::Shared;
 use super::leases::Leases;
-use super::routes::Routes;
+use crate::routes::Routes;
 use crate::seal::Sealer;
+use crate::tally::Tally;
 use crate::{Intake, Leased, Result};
 
 /// Shops whose routes the writer keeps at hand; beyond that it starts anew.
@@ -28,22 +29,12 @@ pub(super) struct Batch<'a> {
     pub(super) shared: &'a Shared,
     caches: &'a mut Caches,
     intake: Option<Arc<dyn Intake>>,
-    counters: HashMap<Lane, Counters>,
-    hours: HashMap<(Lane, i64), HourCounts>,
+    pub(super) tally: Tally,
     reserved: Vec<(Lane, usize)>,
     leased: Vec<Leased>,
     waiting: Vec<(Lane, Timestamp)>,
     changed: Vec<Lane>,
     job_made: bool,
-}
-
-/// What a commit's settlements do to a webhook, folded into one update.
-#[derive(Default, Clone, Copy)]
-struct Counters {
-    /// Whether a success cleared what stood before.
-    cleared: bool,
-    failures: i64,
-    last_delivery_at: i64,
 }
 
 impl<'a> Batch<'a> {
@@ -58,8 +49,7 @@ impl<'a> Batch<'a> {
             shared,
             caches,
             intake,
-            counters: HashMap::new(),
-            hours: HashMap::new(),
+            tally: Tally::default(),
             reserved: Vec::new(),
             leased: Vec::new(),
             waiting: Vec::new(),
@@ -178,34 +168,6 @@ impl<'a> Batch<'a> {
         Ok(Some(routes))
     }
 
-    /// Counts an attempt that ended. Tests leave `failureCount` alone (CONTRACT §3).
-    pub(super) fn count_attempt(&mut self, lane: Lane, at: Timestamp, succeeded: bool, ms: u32, test: bool) {
-        let counters = self.counters.entry(lane).or_default();
-        counters.last_delivery_at = counters.last_delivery_at.max(at.as_millis());
-        match (test, succeeded) {
-            (true, _) => {}
-            (false, true) => (counters.cleared, counters.failures) = (true, 0),
-            (false, false) => counters.failures += 1,
-        }
-        let hour = self.hour(lane, at);
-        if succeeded {
-            hour.succeeded += 1;
-        } else {
-            hour.failed += 1;
-        }
-        let bucket = RESPONSE_BUCKETS_MS.iter().position(|bound| ms <= *bound);
-        let bucket = bucket.unwrap_or(RESPONSE_BUCKETS_MS.len());
-        hour.buckets[bucket] += 1;
-    }
-
-    pub(super) fn count_dropped(&mut self, lane: Lane, at: Timestamp, many: u32) {
-        self.hour(lane, at).dropped += many;
-    }
-
-    fn hour(&mut self, lane: Lane, at: Timestamp) -> &mut HourCounts {
-        self.hours.entry((lane, at.as_millis() / 3_600_000)).or_default()
-    }
-
     /// Writes the folded counters, so that what follows sees them.
     pub(super) fn flush_counters(&mut self) -> Result<()> {
         let mut statement = self.db.prepare_cached(
@@ -214,7 +176,7 @@ impl<'a> Batch<'a> {
                 failure_count = CASE WHEN ?4 THEN 0 ELSE failure_count END + ?2,
                 last_delivery_at = max(ifnull(last_delivery_at, 0), ?3)",
         )?;
-        for (lane, c) in self.counters.drain() {
+        for (lane, c) in self.tally.counters.drain() {
             statement.execute(params![lane.0, c.failures, c.last_delivery_at, c.cleared])?;
         }
         Ok(())
@@ -229,7 +191,7 @@ impl<'a> Batch<'a> {
                 le_500 = le_500 + ?11, le_1000 = le_1000 + ?12, le_2500 = le_2500 + ?13,
                 le_5000 = le_5000 + ?14, le_10000 = le_10000 + ?15, beyond = beyond + ?16",
         )?;
-        for ((lane, hour), h) in self.hours.drain() {
+        for ((lane, hour), h) in self.tally.hours.drain() {
             let b = h.buckets;
             statement.execute(params![
                 lane.0,

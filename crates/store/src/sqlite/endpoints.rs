@@ -1,58 +1,17 @@
-//! What attempts need to know of webhooks, kept at hand and forgotten when it changes.
+//! Reading what attempts need to know of webhooks.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, Row};
-use sellvik_domain::{Endpoint, Lane, ShopId, Signer, Standing, Timestamp, WebhookId};
+use sellvik_domain::{Endpoint, Lane, ShopId, WebhookId};
 
 use tokio::sync::oneshot;
 
 use super::readers::Readers;
 use super::{Shared, rows};
-use crate::seal::Sealer;
+use crate::endpoints::{READ_TOGETHER_MAX, Sealed, standing};
 use crate::{Result, StoreError};
-
-/// Endpoints kept at hand, each a few hundred bytes; beyond that the cache starts anew.
-const CACHED_ENDPOINTS_MAX: usize = 50_000;
-
-#[derive(Default)]
-pub(super) struct EndpointCache(Mutex<Known>);
-
-#[derive(Default)]
-struct Known {
-    endpoints: HashMap<Lane, Arc<Endpoint>>,
-    /// Rises with every change, so that a load that began before one is not kept.
-    changes: u64,
-}
-
-impl EndpointCache {
-    pub(super) fn get(&self, lane: Lane) -> Option<Arc<Endpoint>> {
-        self.0.lock().endpoints.get(&lane).cloned()
-    }
-
-    pub(super) fn forget(&self, lane: Lane) {
-        let mut known = self.0.lock();
-        known.changes += 1;
-        known.endpoints.remove(&lane);
-    }
-
-    pub(super) fn changes(&self) -> u64 {
-        self.0.lock().changes
-    }
-
-    pub(super) fn keep(&self, endpoint: &Arc<Endpoint>, as_of: u64) {
-        let mut known = self.0.lock();
-        if known.changes != as_of {
-            return;
-        }
-        if known.endpoints.len() >= CACHED_ENDPOINTS_MAX {
-            known.endpoints.clear();
-        }
-        known.endpoints.insert(endpoint.lane, endpoint.clone());
-    }
-}
 
 /// Endpoints that attempts wait for: read many at a time, because each read of its own would cost a change of
 /// threads, there and back.
@@ -117,54 +76,49 @@ pub(super) async fn get(shared: &Arc<Shared>, readers: &Readers, lane: Lane) -> 
     answer.await.map_err(StoreError::unavailable)?
 }
 
-fn load(db: &Connection, shared: &Shared, lane: Lane) -> Result<Option<Arc<Endpoint>>> {
+/// Reads an endpoint, and keeps what its shop has besides at hand.
+fn load(db: &Connection, shared: &Shared, lane: Lane) -> Loaded {
+    if let Some(known) = shared.endpoints.get(lane) {
+        return Ok(Some(known));
+    }
     let as_of = shared.endpoints.changes();
-    let sql = "SELECT w.id, s.id, s.dev, w.url, w.name, w.secret, w.replaced, w.active_from, w.enabled,
-                      w.enabled_at, w.drain_ends_at
-               FROM webhooks w JOIN shops s ON s.seq = w.shop WHERE w.seq = ?";
-    let Some(row) = rows::one(db, sql, [lane.0], |row| read(row, lane))? else { return Ok(None) };
+    let one = format!("{ENDPOINT} WHERE w.seq = ?");
+    let Some((shop, row)) = rows::one(db, &one, [lane.0], read)? else { return Ok(None) };
     let endpoint = Arc::new(row.unseal(&shared.sealer)?);
     shared.endpoints.keep(&endpoint, as_of);
+    let others = format!("{ENDPOINT} WHERE w.shop = ? AND w.deleted_at IS NULL LIMIT {READ_TOGETHER_MAX}");
+    for (_, row) in rows::all(db, &others, [shop], read)? {
+        // One that cannot be opened is the concern of whoever asks for it.
+        if row.endpoint.lane != lane
+            && let Ok(other) = row.unseal(&shared.sealer)
+        {
+            shared.endpoints.keep(&Arc::new(other), as_of);
+        }
+    }
     Ok(Some(endpoint))
 }
 
-/// A row whose secrets are still sealed.
-struct Sealed {
-    endpoint: Endpoint,
-    secret: Option<Vec<u8>>,
-    replaced: Option<Vec<u8>>,
-    active_from: Timestamp,
-}
+/// The columns of [`read`].
+const ENDPOINT: &str =
+    "SELECT w.id, s.id, s.dev, w.url, w.name, w.secret, w.replaced, w.active_from, w.enabled,
+        w.enabled_at, w.drain_ends_at, w.seq, w.shop
+ FROM webhooks w JOIN shops s ON s.seq = w.shop";
 
-fn read(row: &Row<'_>, lane: Lane) -> rusqlite::Result<Sealed> {
+/// An endpoint and the position of its shop.
+fn read(row: &Row<'_>) -> rusqlite::Result<(i64, Sealed)> {
     let enabled = row.get(8)?;
-    let standing = match rows::time_or_none(row, 10)? {
-        Some(drain_ends) => Standing::Deleted { drain_ends, enabled },
-        None if enabled => Standing::Enabled,
-        None => Standing::Disabled,
-    };
     let endpoint = Endpoint {
-        lane,
+        lane: Lane(row.get(11)?),
         webhook: WebhookId::from_bytes(row.get(0)?),
         shop: ShopId::from_bytes(row.get(1)?),
         dev: row.get(2)?,
         url: Arc::new(rows::url(row, 3)?),
         name: rows::name(row, 4)?,
         signer: None,
-        standing,
+        standing: standing(enabled, rows::time_or_none(row, 10)?),
         enabled_at: rows::time(row, 9)?,
     };
-    Ok(Sealed { endpoint, secret: row.get(5)?, replaced: row.get(6)?, active_from: rows::time(row, 7)? })
-}
-
-impl Sealed {
-    fn unseal(self, sealer: &Sealer) -> Result<Endpoint> {
-        let Self { mut endpoint, secret, replaced, active_from } = self;
-        let open = |sealed: Vec<u8>| sealer.open(endpoint.webhook, &sealed).map_err(StoreError::unavailable);
-        if let Some(newest) = secret.map(open).transpose()? {
-            let replaced = replaced.map(open).transpose()?;
-            endpoint.signer = Some(Signer::new(&newest, replaced.as_ref(), active_from));
-        }
-        Ok(endpoint)
-    }
+    let sealed =
+        Sealed { endpoint, secret: row.get(5)?, replaced: row.get(6)?, active_from: rows::time(row, 7)? };
+    Ok((row.get(12)?, sealed))
 }

@@ -42,13 +42,14 @@ use sellvik_domain::{
     WebhookSecret,
 };
 
+use crate::endpoints::EndpointCache;
 use crate::seal::Sealer;
 use crate::{
     ClaimLane, Claimed, DeliveryDetail, DeliverySearch, Found, Intake, Job, Lease, NewEvent, NewPanelSession,
     NewWebhook, Published, Result, Settlement, Settling, Store, Waiting, Window,
 };
 use batch::Batch;
-use endpoints::{EndpointCache, Wanted};
+use endpoints::Wanted;
 use leases::Leases;
 use queue::Haste;
 use readers::Readers;

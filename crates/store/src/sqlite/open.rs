@@ -11,13 +11,14 @@ use rusqlite::config::DbConfig;
 use sellvik_clock::World;
 
 use super::checkpoint::Checkpointer;
-use super::endpoints::{EndpointCache, Wanted};
+use super::endpoints::Wanted;
 use super::inspect::{because, inspect, key_check, sealed_with};
 use super::leases::Leases;
 use super::readers::Readers;
 use super::schema::{APPLICATION_ID, migrations};
 use super::writer::Writer;
 use super::{Shared, SqliteStore};
+use crate::endpoints::EndpointCache;
 use crate::seal::Sealer;
 use crate::{EncryptionKey, OpenError};
 
@@ -52,7 +53,7 @@ impl SqliteStore {
         let mut db = connect(path)?;
         // First of all writes, so that a crash among the migrations leaves a file that is known as ours.
         db.pragma_update(None, "application_id", APPLICATION_ID)?;
-        migrations::runner().run(&mut db)?;
+        migrate(path, &mut db)?;
         check_key(path, &db, &settings.key)?;
 
         let readers = (0..READERS).map(|_| connect_reader(path)).collect::<Result<_, _>>()?;
@@ -72,6 +73,23 @@ impl SqliteStore {
         let writer = Writer::start(db, checkpointer, shared.clone()).map_err(io)?;
         Ok(Self { shared, writer, readers: Readers::new(readers) })
     }
+}
+
+/// Brings the schema up to date. A ledger of millions of deliveries takes its time, so it says what it does.
+fn migrate(path: &Path, db: &mut Connection) -> Result<(), OpenError> {
+    let runner = migrations::runner();
+    let newest = runner.get_migrations().iter().map(refinery::Migration::version).max();
+    // A new file has no history to ask.
+    let applied = runner.get_last_applied_migration(db).ok().flatten().map(|last| last.version());
+    let behind = applied.is_some() && applied < newest;
+    if behind {
+        tracing::info!(ledger = %path.display(), "bringing the ledger up to date; a large one takes minutes");
+    }
+    runner.run(db)?;
+    if behind {
+        tracing::info!("the ledger is up to date");
+    }
+    Ok(())
 }
 
 /// Whether a ledger stands there that was made with an encryption key: then no new key may be made.

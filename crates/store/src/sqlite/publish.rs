@@ -5,17 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sellvik_domain::{
-    Chain, Delivery, DeliveryId, DeliveryState, Envelope, Lane, Shop, ShopId, Timestamp, WebhookId,
-    delivery_id_of_family,
+    Chain, Delivery, DeliveryId, DeliveryState, Lane, ShopId, Timestamp, WebhookId, delivery_id_of_family,
 };
 
 use super::batch::Batch;
-use super::routes::Routes;
-use super::rows;
+use super::{routes, rows};
+use crate::envelope::envelope;
+use crate::routes::Routes;
 use crate::{EventBody, Leased, NewEvent, Published, Result, StoreError};
-
-/// What an envelope is longer than its data: mostly ids and names.
-const ENVELOPE_BYTES: usize = 320;
 
 pub(super) fn all(batch: &mut Batch<'_>, events: &[NewEvent]) -> Result<Vec<Result<Published>>> {
     events
@@ -28,14 +25,14 @@ pub(super) fn all(batch: &mut Batch<'_>, events: &[NewEvent]) -> Result<Vec<Resu
 }
 
 fn one(batch: &mut Batch<'_>, event: &NewEvent) -> Result<Published> {
-    let routes = routes(batch, event.shop)?;
+    let routes = routes_of(batch, event.shop)?;
     let lanes = routes.subscribed(&event.kind);
     fan_out(batch, &routes, event, &lanes, false)
 }
 
 /// The `webhook.failed` of a drop: to the shop's other webhooks that want it; none such, no event.
 pub(super) fn notice(batch: &mut Batch<'_>, event: &NewEvent, failed: Lane) -> Result<()> {
-    let routes = routes(batch, event.shop)?;
+    let routes = routes_of(batch, event.shop)?;
     let mut lanes = routes.subscribed(&event.kind);
     lanes.retain(|lane| *lane != failed);
     if !lanes.is_empty() {
@@ -46,7 +43,7 @@ pub(super) fn notice(batch: &mut Batch<'_>, event: &NewEvent, failed: Lane) -> R
 
 pub(super) fn test(batch: &mut Batch<'_>, webhook: WebhookId, event: &NewEvent) -> Result<Option<Delivery>> {
     let Some(lane) = super::lanes::lane(batch.db, event.shop, webhook)? else { return Ok(None) };
-    let routes = routes(batch, event.shop)?;
+    let routes = routes_of(batch, event.shop)?;
     fan_out(batch, &routes, event, &[lane], true)?;
     Ok(Some(Delivery {
         id: delivery_id_of_family(event.accepted_at, event.seed, 0),
@@ -61,8 +58,8 @@ pub(super) fn test(batch: &mut Batch<'_>, webhook: WebhookId, event: &NewEvent) 
     }))
 }
 
-fn routes(batch: &mut Batch<'_>, shop: ShopId) -> Result<Arc<Routes>> {
-    batch.routes(shop, |db| Routes::load(db, shop))?.ok_or(StoreError::ShopUnknown)
+fn routes_of(batch: &mut Batch<'_>, shop: ShopId) -> Result<Arc<Routes>> {
+    batch.routes(shop, |db| routes::load(db, shop))?.ok_or(StoreError::ShopUnknown)
 }
 
 fn fan_out(
@@ -125,21 +122,6 @@ fn repeated(db: &Connection, shop: i64, event: &NewEvent) -> Result<Published> {
         }
         _ => Err(StoreError::EventIdConflict),
     }
-}
-
-fn envelope(shop: &Shop, event: &NewEvent, test: bool) -> Result<Bytes> {
-    let envelope = Envelope {
-        id: &event.id,
-        kind: &event.kind,
-        created_at: event.created_at,
-        shop_subdomain: &shop.subdomain,
-        shop_id: shop.id,
-        test,
-        data: &event.data,
-    };
-    let mut bytes = Vec::with_capacity(event.data.get().len() + ENVELOPE_BYTES);
-    serde_json::to_writer(&mut bytes, &envelope).map_err(StoreError::unavailable)?;
-    Ok(bytes.into())
 }
 
 /// A delivery to insert, due at once.

@@ -95,9 +95,9 @@ fn attempted(
     if recorded == 0 {
         return Ok(false);
     }
-    batch.count_attempt(lane, attempt.ended_at, attempt.succeeded, attempt.duration_ms, test);
+    batch.tally.attempt(lane, attempt.ended_at, attempt.succeeded, attempt.duration_ms, test);
     if reason.is_some() {
-        batch.count_dropped(lane, attempt.ended_at, 1);
+        batch.tally.dropped(lane, attempt.ended_at, 1);
     }
     if let Some(due) = state.due() {
         batch.tell_waiting(lane, due);
@@ -130,7 +130,7 @@ fn dropped(
         )?
         .execute(params![rows::number(&DropReason::ALL, &reason), lease.row])?;
     if recorded > 0 {
-        batch.count_dropped(lane, at, 1);
+        batch.tally.dropped(lane, at, 1);
     }
     Ok(recorded > 0)
 }

@@ -46,7 +46,7 @@ pub(super) fn drop_waiting(
     }
     let dropped = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
     if dropped > 0 {
-        batch.count_dropped(lane, now, dropped);
+        batch.tally.dropped(lane, now, dropped);
     }
     Ok(dropped)
 }

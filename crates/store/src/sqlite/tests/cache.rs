@@ -1,7 +1,7 @@
 //! The endpoints at hand: never one from before a change.
 
 use super::open_sqlite;
-use crate::sqlite::endpoints::EndpointCache;
+use crate::endpoints::EndpointCache;
 
 #[tokio::test]
 async fn a_load_that_began_before_a_change_is_not_kept() {
