@@ -1,6 +1,6 @@
 //! Why an action was refused, in the contract's own words (CONTRACT §2).
 
-use sellvik_domain::{Issue, Scope};
+use sellvik_domain::{EventId, Issue, Scope};
 use sellvik_store::StoreError;
 
 /// Any refusal or failure of an action.
@@ -48,6 +48,12 @@ pub enum ActionError {
     /// The event is larger than it may be.
     #[error("the event is too large")]
     PayloadTooLarge,
+    /// The answer of the ledger was lost; whether this was taken is not known.
+    #[error("whether it was taken is not known")]
+    OutcomeUnknown {
+        /// Of an event: to publish again with this id sends nothing twice.
+        id: Option<EventId>,
+    },
     /// The ledger takes no writes; nothing was taken.
     #[error("the ledger is unavailable")]
     Unavailable(#[source] StoreError),
@@ -63,6 +69,7 @@ impl From<StoreError> for ActionError {
             StoreError::ShopUnknown => Self::InvalidBody(vec![Issue::field("shop", "there is no such shop")]),
             StoreError::WebhookDisabled => Self::WebhookDisabled,
             StoreError::JobRunning => Self::RedeliveryRunning,
+            StoreError::OutcomeUnknown => Self::OutcomeUnknown { id: None },
             StoreError::Unavailable(_) => Self::Unavailable(error),
         }
     }

@@ -33,8 +33,9 @@ impl Actions {
             Ok(event) => event,
             Err(refused) => return Err(self.all_problems(bytes, refused).await),
         };
-        let line = Line::of(&event);
-        let mut answers = self.store.publish(vec![event]).await?;
+        let (line, id) = (Line::of(&event), event.id.clone());
+        let answers = self.store.publish(vec![event]).await;
+        let mut answers = answers.map_err(|error| not_known(error, id))?;
         let accepted = answers.pop().ok_or(ActionError::NotFound)??;
         line.log(&accepted);
         Ok(accepted)
@@ -55,8 +56,7 @@ impl Actions {
                 Err(refused) => Err(self.all_problems(bytes, refused).await),
             });
         }
-        let answers = if events.is_empty() { Vec::new() } else { self.store.publish(events).await? };
-        let mut stored = answers.into_iter().zip(lines);
+        let mut stored = self.publish_all(events).await?.into_iter().zip(lines);
         Ok(read
             .into_iter()
             .map(|read| {
@@ -67,6 +67,21 @@ impl Actions {
                 Ok(accepted)
             })
             .collect())
+    }
+
+    /// What became of each; where nobody can say, each of them says so for itself.
+    async fn publish_all(&self, events: Vec<NewEvent>) -> Result<Vec<Result<Accepted>>> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<EventId> = events.iter().map(|event| event.id.clone()).collect();
+        match self.store.publish(events).await {
+            Ok(answers) => Ok(answers.into_iter().map(|answer| answer.map_err(ActionError::from)).collect()),
+            Err(StoreError::OutcomeUnknown) => {
+                Ok(ids.into_iter().map(|id| Err(not_known(StoreError::OutcomeUnknown, id))).collect())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Reads and checks one event.
@@ -153,6 +168,14 @@ impl Actions {
             }
         }
         Some(fingerprint(kind, &value))
+    }
+}
+
+/// Why an event was not taken, with its id where that is needed to try again.
+fn not_known(error: StoreError, id: EventId) -> ActionError {
+    match error {
+        StoreError::OutcomeUnknown => ActionError::OutcomeUnknown { id: Some(id) },
+        error => error.into(),
     }
 }
 

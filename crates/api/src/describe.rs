@@ -134,7 +134,8 @@ fn add_errors(operation: &mut Operation) {
     add("500", "`internal_error`", example("internal_error", "Something went wrong on our side."));
     add(
         "503",
-        "`unavailable`: nothing was taken.",
+        "`unavailable`: nothing was taken. `outcome_unknown`: the connection to the ledger broke during a commit; \
+         send it again, an event with the `id` given.",
         example(
             "unavailable",
             "The service cannot take writes at the moment; nothing was taken. Try again shortly.",

@@ -47,6 +47,10 @@ pub(crate) struct ErrorDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     limit: Option<u32>,
+    /// The event whose fate is not known: publish it again with this id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    id: Option<String>,
 }
 
 /// One problem of a body or query.
@@ -69,6 +73,7 @@ impl Problem {
             required: None,
             retry_after: None,
             limit: None,
+            id: None,
         };
         Self { status, body: Box::new(body) }
     }
@@ -203,6 +208,17 @@ impl From<ActionError> for Problem {
                 "payload_too_large",
                 "An event may have at most 524288 bytes, of which data at most 262144.",
             ),
+            ActionError::OutcomeUnknown { id } => {
+                tracing::error!(
+                    event_id = id.as_ref().map(tracing::field::display),
+                    "answered 503: outcome unknown"
+                );
+                let message = "The connection to the ledger broke while this was written; whether it was is not \
+                               known. Send it again; an event with this id.";
+                let mut problem = Self::new(S::SERVICE_UNAVAILABLE, "outcome_unknown", message);
+                problem.body.id = id.map(|id| id.to_string());
+                problem
+            }
             ActionError::Unavailable(cause) => {
                 tracing::error!(error = %cause, "answered 503");
                 Self::unavailable()

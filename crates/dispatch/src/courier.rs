@@ -86,6 +86,13 @@ impl Intake for Inbox {
         self.unhold(lane);
     }
 
+    fn all_changed(&self) {
+        let held = self.lanes.lock().held();
+        for lane in held {
+            self.unhold(lane);
+        }
+    }
+
     fn job_made(&self) {
         self.job_bell.notify_one();
     }

@@ -96,6 +96,11 @@ impl From<ActionError> for Refusal {
                 "We cannot save anything right now",
                 "Nothing was changed. Try again in a minute.",
             ),
+            ActionError::OutcomeUnknown { .. } => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "We cannot tell whether this was saved",
+                "Look at the list to see whether it was, and try again if not.",
+            ),
             ActionError::InvalidQuery(_) => Self::new(
                 StatusCode::BAD_REQUEST,
                 "This address does not make sense any more",

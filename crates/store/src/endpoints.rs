@@ -33,6 +33,13 @@ impl EndpointCache {
         known.endpoints.remove(&lane);
     }
 
+    /// Nothing that is known can be relied on any more.
+    pub(crate) fn forget_all(&self) {
+        let mut known = self.0.lock();
+        known.changes += 1;
+        known.endpoints.clear();
+    }
+
     pub(crate) fn changes(&self) -> u64 {
         self.0.lock().changes
     }

@@ -27,6 +27,9 @@ pub enum StoreError {
     /// A redelivery job of this webhook is still running.
     #[error("a redelivery job is running")]
     JobRunning,
+    /// The connection to the ledger broke during a commit, and what became of it could not be found out.
+    #[error("the answer to a commit was lost")]
+    OutcomeUnknown,
     /// The ledger cannot read or write now; nothing was taken.
     #[error("the ledger is unavailable")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -41,6 +44,12 @@ impl StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
+        Self::unavailable(error)
+    }
+}
+
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(error: tokio_postgres::Error) -> Self {
         Self::unavailable(error)
     }
 }
@@ -95,4 +104,22 @@ pub enum OpenError {
     /// Anything else that SQLite says while opening.
     #[error("the ledger could not be opened")]
     Sqlite(#[from] rusqlite::Error),
+    /// The PostgreSQL server cannot be reached, or does not let us in.
+    #[error("the PostgreSQL server of SELLVIK_DATABASE_URL cannot be used")]
+    Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Anything else that PostgreSQL says while opening.
+    #[error("the ledger could not be opened")]
+    Postgres(#[from] tokio_postgres::Error),
+}
+
+/// An error with everything that caused it, on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    use std::fmt::Write as _;
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let _ = write!(text, ": {inner}");
+        cause = inner.source();
+    }
+    text
 }

@@ -11,8 +11,10 @@ mod envelope;
 mod error;
 mod model;
 mod port;
+pub mod postgres;
 mod routes;
 mod seal;
+mod share;
 pub mod sqlite;
 mod tally;
 

@@ -68,13 +68,33 @@ pub struct EventBody {
 /// The right to attempt and settle one delivery, until it expires or another epoch begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// Where the store finds the delivery.
-    pub(crate) row: i64,
+    /// Where the store finds the delivery: a row's number, or a delivery's id.
+    row: i128,
     /// Which claim this is; settling needs the latest.
     pub(crate) epoch: i64,
 }
 
 impl Lease {
+    /// Of the delivery in this row.
+    pub(crate) fn of_row(row: i64, epoch: i64) -> Self {
+        Self { row: i128::from(row), epoch }
+    }
+
+    /// The row it is of.
+    pub(crate) fn row(self) -> i64 {
+        i64::try_from(self.row).unwrap_or_default()
+    }
+
+    /// Of this delivery.
+    pub(crate) fn of(delivery: DeliveryId, epoch: i64) -> Self {
+        Self { row: i128::from_be_bytes(*delivery.as_bytes()), epoch }
+    }
+
+    /// The delivery it is of.
+    pub(crate) fn delivery(self) -> DeliveryId {
+        DeliveryId::from_bytes(self.row.to_be_bytes())
+    }
+
     /// Whether this is the claim right after `earlier`, made because that lease had run out unsettled.
     /// Settling begins an epoch of its own, so a claim after it does not count.
     pub fn renews(&self, earlier: Self) -> bool {

@@ -30,6 +30,8 @@ pub trait Intake: Send + Sync {
     fn waiting(&self, lanes: &[(Lane, Timestamp)]);
     /// What an attempt needs to know of this lane's endpoint has changed.
     fn changed(&self, lane: Lane);
+    /// So may that of every other lane: for a while nobody could tell.
+    fn all_changed(&self);
     /// A redelivery job was just made.
     fn job_made(&self);
 }

@@ -9,6 +9,7 @@
 mod client;
 mod clock;
 mod connection;
+mod postgres;
 mod received;
 mod receiver;
 mod reply;
@@ -17,6 +18,7 @@ mod tls;
 
 pub use client::{Answer, Client};
 pub use clock::ManualClock;
+pub use postgres::Postgres;
 pub use received::Received;
 pub use receiver::Receiver;
 pub use reply::{Gate, Reply};

@@ -71,6 +71,8 @@ impl Intake for Recorder {
         self.told.lock().changed.push(lane);
     }
 
+    fn all_changed(&self) {}
+
     fn job_made(&self) {
         self.told.lock().jobs_made += 1;
     }

@@ -16,28 +16,34 @@ impl Ledger {
     }
 }
 
+/// So many seconds into a day: a ledger may remove whole days alone.
+fn on(day: i64, second: i64) -> Timestamp {
+    let days = at(0).as_millis() / 86_400_000 + day;
+    Timestamp::from_millis(days * 86_400_000 + second * 1000)
+}
+
 pub(crate) async fn what_is_old_is_removed(ledger: &mut Ledger) {
     let (shop, hook) = ledger.shop_and_hook().await;
-    ledger.order(&shop, at(1)).await;
-    for (second, verdict) in [(1, retry(at(2), 1)), (2, retry(at(3), 2)), (3, Verdict::Succeeded)] {
-        let leased = ledger.claim_only(&hook, at(second)).await;
-        ledger.settle_as(&leased, attempted(at(second), verdict)).await;
+    ledger.order(&shop, on(1, 0)).await;
+    for (second, verdict) in [(0, retry(on(1, 1), 1)), (1, retry(on(1, 2), 2)), (2, Verdict::Succeeded)] {
+        let leased = ledger.claim_only(&hook, on(1, second)).await;
+        ledger.settle_as(&leased, attempted(on(1, second), verdict)).await;
     }
     let old = ledger.only_delivery(&hook).await;
     assert_eq!(old.attempts.len(), 3);
-    ledger.attempted_order(&shop, &hook, at(100), Verdict::Dropped(DropReason::ClientError)).await;
-    ledger.order(&shop, at(101)).await;
+    ledger.attempted_order(&shop, &hook, on(2, 0), Verdict::Dropped(DropReason::ClientError)).await;
+    ledger.order(&shop, on(2, 1)).await;
     let kept = ledger.deliveries(&hook).await;
 
-    ledger.purge_all(at(1), 10).await;
+    ledger.purge_all(on(1, 0), 10).await;
     assert_eq!(ledger.deliveries(&hook).await.len(), 3, "made at the cutoff is kept");
-    ledger.purge_all(at(100), 10).await;
+    ledger.purge_all(on(2, 0), 10).await;
     ledger.reopen().await;
     assert_eq!(ledger.deliveries(&hook).await, kept[..2]);
     assert!(ledger.delivery_get(shop.id, hook.id, old.delivery.id).await.unwrap().is_none());
-    let redelivered = ledger.delivery_redeliver(shop.id, hook.id, old.delivery.id, at(200), [9; 10]).await;
+    let redelivered = ledger.delivery_redeliver(shop.id, hook.id, old.delivery.id, on(3, 0), [9; 10]).await;
     assert!(redelivered.unwrap().is_none());
-    assert_eq!(ledger.claim_only(&hook, at(101)).await.delivery, kept[0].id);
+    assert_eq!(ledger.claim_only(&hook, on(2, 1)).await.delivery, kept[0].id);
 }
 
 pub(crate) async fn an_old_id_is_forgotten(ledger: &Ledger) {
@@ -64,24 +70,28 @@ pub(crate) async fn an_old_id_is_forgotten(ledger: &Ledger) {
 
 pub(crate) async fn an_event_stays_while_a_redelivery_needs_it(ledger: &Ledger) {
     let (shop, hook) = ledger.shop_and_hook().await;
-    let event = ledger.event(&shop, ORDER, at(1));
+    let event = ledger.event(&shop, ORDER, on(1, 0));
     ledger.send(event.clone()).await;
-    let leased = ledger.claim_only(&hook, at(1)).await;
-    ledger.settle_as(&leased, attempted(at(1), Verdict::Succeeded)).await;
-    let redelivered = ledger.delivery_redeliver(shop.id, hook.id, leased.delivery, at(100), [9; 10]).await;
-    let redelivered = redelivered.unwrap().unwrap();
-    ledger.order(&shop, at(2)).await;
+    let leased = ledger.claim_only(&hook, on(1, 0)).await;
+    ledger.settle_as(&leased, attempted(on(1, 0), Verdict::Succeeded)).await;
+    let again = ledger.delivery_redeliver(shop.id, hook.id, leased.delivery, on(3, 0), [9; 10]).await;
+    let again = again.unwrap().unwrap();
+    ledger.order(&shop, on(1, 1)).await;
 
-    for cutoff in [50, 50, 100] {
-        ledger.purge_all(at(cutoff), 1).await;
+    for day in [2, 2, 3] {
+        ledger.purge_all(on(day, 0), 1).await;
     }
     let detail = ledger.only_delivery(&hook).await;
-    assert_eq!(detail.delivery, redelivered);
+    assert_eq!(detail.delivery, again);
     assert_eq!(detail.body, leased.event.envelope);
-    assert_eq!(ledger.claim_only(&hook, at(100)).await.event.envelope, leased.event.envelope);
+    let leased_again = ledger.claim_only(&hook, on(3, 0)).await;
+    assert_eq!(leased_again.event.envelope, leased.event.envelope);
     assert!(ledger.send(event.clone()).await.duplicate, "and so does its id");
 
-    ledger.purge_all(at(101), 1).await;
+    ledger.settle_as(&leased_again, attempted(on(3, 0), Verdict::Succeeded)).await;
+    let found = ledger.delivery_of_event(shop.id, hook.id, event.id.clone(), 10).await.unwrap();
+    assert_eq!(found.iter().map(|one| one.id).collect::<Vec<_>>(), [again.id]);
+    ledger.purge_all(on(4, 0), 1).await;
     assert!(ledger.deliveries(&hook).await.is_empty());
     assert!(!ledger.send(event).await.duplicate);
 }

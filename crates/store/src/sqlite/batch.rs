@@ -1,7 +1,6 @@
 //! One transaction of the writer: what its writes share, and what is to be said once it is on disk.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use parking_lot::MutexGuard;
@@ -214,15 +213,4 @@ impl<'a> Batch<'a> {
         }
         Ok(())
     }
-}
-
-/// An error with everything that caused it, on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let _ = write!(text, ": {inner}");
-        cause = inner.source();
-    }
-    text
 }

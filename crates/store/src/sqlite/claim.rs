@@ -9,6 +9,7 @@ use sellvik_domain::{DropReason, Lane, Timestamp};
 use super::batch::Batch;
 use super::waiting::{self, Waiting};
 use super::{publish, rows};
+use crate::share::{Due, share};
 use crate::{ClaimLane, Claimed, EventBody, Lease, Leased, Result};
 
 pub(super) fn claim(batch: &mut Batch<'_>, lanes: &[ClaimLane], now: Timestamp) -> Result<Claimed> {
@@ -45,18 +46,23 @@ fn due(batch: &Batch<'_>, wanted: &ClaimLane, now: Timestamp) -> Result<(Vec<Wai
     }
     // One more of each than can be taken says when the lane is due next.
     let mut queue = waiting::firsts(db, leases, lane, count + 1)?;
-    let firsts_due = queue.iter().filter(|first| first.due <= now).count();
     queue.extend(waiting::put_off(db, leases, lane, count + 1)?);
-    queue.sort_by_key(|waiting| (waiting.due, waiting.chain.origin));
-    let mut for_firsts = firsts_due.min(count / 2);
-    let mut for_all = count - for_firsts;
-    let (taken, left): (Vec<_>, Vec<_>) = queue.into_iter().partition(|waiting| {
-        let share = if waiting.is_first() && for_firsts > 0 { &mut for_firsts } else { &mut for_all };
-        let takes = waiting.due <= now && *share > 0;
-        *share -= usize::from(takes);
-        takes
-    });
+    let (taken, left) = share(queue, count, now);
     Ok((taken, left.iter().map(|waiting| waiting.due).min()))
+}
+
+impl Due for Waiting {
+    fn due(&self) -> Timestamp {
+        self.due
+    }
+
+    fn origin(&self) -> Timestamp {
+        self.chain.origin
+    }
+
+    fn is_first(&self) -> bool {
+        Self::is_first(self)
+    }
 }
 
 fn leased(waiting: &Waiting, lease: Lease, event: Arc<EventBody>) -> Leased {

@@ -45,13 +45,13 @@ impl Leases {
         };
         self.latest_epoch = self.latest_epoch.max(epoch);
         self.set(row, Some(Known { epoch, until }));
-        Lease { row, epoch }
+        Lease::of_row(row, epoch)
     }
 
     /// Prolongs a lease that has not run out.
     pub(super) fn prolong(&mut self, lease: Lease, until: i64) {
-        if self.is_held(lease.row) && self.is_latest(lease) {
-            self.set(lease.row, Some(Known { epoch: lease.epoch, until }));
+        if self.is_held(lease.row()) && self.is_latest(lease) {
+            self.set(lease.row(), Some(Known { epoch: lease.epoch, until }));
         }
     }
 
@@ -59,7 +59,7 @@ impl Leases {
     pub(super) fn end(&mut self, lease: Lease) -> bool {
         let latest = self.is_latest(lease);
         if latest {
-            self.set(lease.row, None);
+            self.set(lease.row(), None);
         }
         latest
     }
@@ -97,7 +97,7 @@ impl Leases {
     }
 
     fn is_latest(&self, lease: Lease) -> bool {
-        self.known.get(&lease.row).is_some_and(|known| known.epoch == lease.epoch)
+        self.known.get(&lease.row()).is_some_and(|known| known.epoch == lease.epoch)
     }
 
     fn set(&mut self, row: i64, known: Option<Known>) {

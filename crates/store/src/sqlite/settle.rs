@@ -17,14 +17,14 @@ pub(super) fn settle(batch: &mut Batch<'_>, settlement: &Settlement) -> Result<S
         Settled::Dropped { reason, at } => dropped(batch, settlement, *reason, *at)?,
         Settled::Postponed { until } => {
             let sql = "UPDATE deliveries SET due = ? WHERE seq = ? AND due IS NOT NULL";
-            let moved = batch.db.prepare_cached(sql)?.execute(params![until.as_millis(), lease.row])?;
+            let moved = batch.db.prepare_cached(sql)?.execute(params![until.as_millis(), lease.row()])?;
             if moved > 0 {
                 batch.tell_waiting(lane, *until);
             }
             moved > 0
         }
         Settled::Released => {
-            let waiting = waiting::by_row(batch.db, lease.row)?;
+            let waiting = waiting::by_row(batch.db, lease.row())?;
             if let Some(waiting) = &waiting {
                 batch.tell_waiting(lane, waiting.due);
             }
@@ -78,7 +78,7 @@ fn attempted(
              WHERE seq = ?1 AND due IS NOT NULL",
         )?
         .execute(params![
-            lease.row,
+            lease.row(),
             deliveries::status_number(&state),
             state.due().map(Timestamp::as_millis),
             chain.map(|(entry, _)| entry),
@@ -112,7 +112,7 @@ fn log_last_attempt(batch: &Batch<'_>, lease: Lease) -> Result<()> {
          WHERE seq = ? AND due IS NOT NULL AND attempts > 0",
         rows::ATTEMPT
     );
-    batch.db.prepare_cached(&sql)?.execute([lease.row])?;
+    batch.db.prepare_cached(&sql)?.execute([lease.row()])?;
     Ok(())
 }
 
@@ -128,7 +128,7 @@ fn dropped(
         .prepare_cached(
             "UPDATE deliveries SET status = 3, due = NULL, drop_reason = ? WHERE seq = ? AND due IS NOT NULL",
         )?
-        .execute(params![rows::number(&DropReason::ALL, &reason), lease.row])?;
+        .execute(params![rows::number(&DropReason::ALL, &reason), lease.row()])?;
     if recorded > 0 {
         batch.tally.dropped(lane, at, 1);
     }

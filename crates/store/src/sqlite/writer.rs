@@ -162,7 +162,7 @@ impl Thread {
                 }
                 // No write of theirs was at fault: one by one they would only wait in vain again.
                 Err(Failed::ToBegin(error)) => {
-                    tracing::error!(error = %super::batch::chain(&error), "no write could begin");
+                    tracing::error!(error = %crate::error::chain(&error), "no write could begin");
                     answer_all(jobs.drain(..), &Err(Arc::new(error)));
                     continue;
                 }
@@ -172,7 +172,7 @@ impl Thread {
                 let mut alone = vec![job];
                 let outcome = self.commit(&mut alone).map_err(|failed| Arc::new(StoreError::from(failed)));
                 if let Err(error) = &outcome {
-                    tracing::error!(error = %super::batch::chain(&**error), "write failed");
+                    tracing::error!(error = %crate::error::chain(&**error), "write failed");
                 }
                 answer_all(alone.drain(..), &outcome);
             }

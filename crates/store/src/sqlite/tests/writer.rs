@@ -44,6 +44,8 @@ impl Intake for Gate {
         self.recorder.changed(lane);
     }
 
+    fn all_changed(&self) {}
+
     fn job_made(&self) {
         self.recorder.job_made();
     }

@@ -1,0 +1,127 @@
+//! A PostgreSQL server of the tests' own: made in a folder of its own, gone with the process that started it.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// `nobody`: PostgreSQL refuses to run as root.
+const NOBODY: u32 = 65_534;
+
+/// Starts the server, says when it takes connections, and ends it when its standard input ends: so it never
+/// outlives who started it, whatever becomes of that one.
+const KEEPER: &str = r#"
+set -eu
+bin=$1 folder=$2 port=$3 options=$4
+mkdir -p "$folder"
+[ -e "$folder/data/PG_VERSION" ] ||
+    "$bin/initdb" -D "$folder/data" -U sellvik -A trust -E UTF8 --no-locale --no-sync >"$folder/initdb.log"
+"$bin/pg_ctl" -D "$folder/data" -l "$folder/server.log" -w -t 60 -s \
+    -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= $options" start ||
+    { cat "$folder/server.log" >&2; exit 1; }
+echo ready
+read -r over || true
+"$bin/pg_ctl" -D "$folder/data" -m immediate -s stop || true
+rm -rf "$folder"
+"#;
+
+/// A running server.
+pub struct Postgres {
+    bin: PathBuf,
+    folder: PathBuf,
+    port: u16,
+    options: &'static str,
+    keeper: Option<Keeper>,
+    schemas: AtomicU32,
+}
+
+struct Keeper {
+    process: Child,
+    told: Option<ChildStdin>,
+}
+
+impl Postgres {
+    /// The one that a test process's tests share, each in a schema of its own. It keeps nothing on disk that a
+    /// crash would spare: the tests that crash a server start their own.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Postgres> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start("-c fsync=off -c max_connections=1000 -c shared_buffers=64MB"))
+    }
+
+    /// Starts a server with these options, beside what a test needs anyway.
+    pub fn start(options: &'static str) -> Self {
+        let folder =
+            std::env::temp_dir().join(format!("sellvik-postgres-{}-{}", std::process::id(), free_port()));
+        let port = free_port();
+        let mut server = Self { bin: bin(), folder, port, options, keeper: None, schemas: AtomicU32::new(0) };
+        server.run();
+        server
+    }
+
+    fn run(&mut self) {
+        let mut command = Command::new("sh");
+        command.args(["-c", KEEPER, "sh"]).arg(&self.bin).arg(&self.folder);
+        command.arg(self.port.to_string()).arg(self.options).process_group(0);
+        if is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut ready = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        assert_eq!(ready, "ready\n", "PostgreSQL did not start; its folder is {}", self.folder.display());
+        let told = process.stdin.take();
+        self.keeper = Some(Keeper { process, told });
+    }
+
+    /// An address with a schema that nothing was written to yet.
+    pub fn schema(&self) -> String {
+        let schema = format!("ledger_{}", self.schemas.fetch_add(1, Ordering::Relaxed));
+        self.sql(&format!("CREATE SCHEMA {schema}"));
+        format!("postgres://sellvik@127.0.0.1:{}/postgres?options=-csearch_path%3D{schema}", self.port)
+    }
+
+    /// What a statement prints, as `psql` shows it without frills.
+    pub fn sql(&self, sql: &str) -> String {
+        let done = Command::new(self.bin.join("psql"))
+            .args(["-h", "127.0.0.1", "-U", "sellvik", "-d", "postgres", "-qtAX", "-v", "ON_ERROR_STOP=1"])
+            .args(["-p", &self.port.to_string(), "-c", sql])
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{sql}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap().trim_end().to_owned()
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if let Some(Keeper { mut process, told }) = self.keeper.take() {
+            drop(told);
+            let _ = process.wait();
+        }
+    }
+}
+
+/// Where the server's programs are: Debian keeps them out of the path, one folder for each version.
+fn bin() -> PathBuf {
+    let debian = Path::new("/usr/lib/postgresql");
+    let versions =
+        std::fs::read_dir(debian).into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut found: Vec<PathBuf> =
+        versions.chain(std::env::split_paths(&path)).filter(|bin| bin.join("initdb").exists()).collect();
+    // The newest, and Debian's own folders first: what else is in the path may lack some of the programs.
+    found.sort_by_key(|bin| (bin.starts_with(debian), bin.clone()));
+    found.pop().expect("PostgreSQL's server is not installed; scripts/test installs it")
+}
+
+fn is_root() -> bool {
+    let me = Command::new("id").arg("-u").output().unwrap();
+    me.stdout.trim_ascii() == b"0"
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
