@@ -50,8 +50,9 @@ pub(crate) const CLAIM_SHARED_BY_MAX: usize = 8;
 /// Deliveries to a lane and claim: so many are read at once however long the backlog is.
 pub(crate) const CLAIM_PER_LANE_MAX: u32 = 64;
 
-/// How often leases that are still needed are prolonged: three times within a lease.
-pub(crate) const RENEW_EVERY: Duration = Duration::from_secs(10);
+/// How often leases that are still needed are prolonged, and those that ran out are looked for: four times
+/// within a lease.
+pub(crate) const RENEW_EVERY: Duration = Duration::from_secs(5);
 
 /// How far an internal error of ours moves a delivery on (DESIGN: it counts no attempt).
 pub(crate) const POSTPONE: Duration = Duration::from_secs(30);
@@ -71,8 +72,9 @@ pub(crate) const LEDGER_RETRY: Duration = Duration::from_millis(500);
 /// Pause between looks at drains and held lanes.
 pub(crate) const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(5);
 
-/// How often the ledger is asked for lanes that nobody told us of: covers a lost wake-up.
-pub(crate) const POLL_EVERY: Duration = Duration::from_mins(1);
+/// How often the ledger is asked for lanes that nobody told us of: covers a lost wake-up, and the retries that a
+/// node knew of that is gone.
+pub(crate) const POLL_EVERY: Duration = Duration::from_secs(20);
 
 /// How often removal of what is past its retention begins anew.
 pub(crate) const RETENTION_EVERY: Duration = Duration::from_mins(10);

@@ -79,6 +79,8 @@ async fn leases(courier: Arc<Courier>) -> Result<(), StoreError> {
 
 async fn poll(courier: Arc<Courier>) -> Result<(), StoreError> {
     courier.inbox.lanes.lock().forget_idle();
+    // Another node's jobs, too, if it is gone.
+    courier.inbox.job_bell.notify_one();
     claimer::look_everywhere(&courier).await
 }
 

@@ -31,6 +31,9 @@ pub enum StartError {
         "the ledger holds encrypted secrets, but there is no {0}; restore it, or set SELLVIK_ENCRYPTION_KEY"
     )]
     KeyMissing(PathBuf),
+    /// A key that nodes share was not given.
+    #[error("with PostgreSQL, give {0}, the same to every node")]
+    KeyNeeded(&'static str),
     /// The ledger is an empty file, and was not always.
     #[error(
         "{ledger} is empty, although {key} says that it was a ledger; \

@@ -12,7 +12,7 @@ use sellvik_store::EncryptionKey;
 use sellvik_store::sqlite::holds_secrets;
 
 use crate::error::StartError;
-use crate::settings::{PlatformKey, Settings};
+use crate::settings::{Database, PlatformKey, Settings};
 
 const PLATFORM_KEY: &str = "platform.key";
 
@@ -25,14 +25,14 @@ pub(crate) fn refuse_an_emptied(ledger: &Path) -> Result<(), StartError> {
 }
 
 /// The encryption key: as set, or from its file, or made anew if nothing is encrypted yet.
-pub(crate) fn encryption_key(
-    settings: &Settings,
-    ledger: &Path,
-    world: &World,
-) -> Result<EncryptionKey, StartError> {
+pub(crate) fn encryption_key(settings: &Settings, world: &World) -> Result<EncryptionKey, StartError> {
     if let Some(key) = &settings.encryption_key {
         return Ok(key.clone());
     }
+    // Nodes share theirs; a file beside one of them would be another one's loss.
+    let Database::Sqlite(ledger) = &settings.database else {
+        return Err(StartError::KeyNeeded("SELLVIK_ENCRYPTION_KEY, 32 bytes in base64"));
+    };
     let file = beside(ledger, "encryption.key");
     if let Some(text) = read(&file)? {
         let bytes = STANDARD.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
@@ -47,14 +47,13 @@ pub(crate) fn encryption_key(
 }
 
 /// The platform keys: as set, or from their file, or one made anew.
-pub(crate) fn platform_keys(
-    settings: &Settings,
-    ledger: &Path,
-    world: &World,
-) -> Result<Vec<PlatformKey>, StartError> {
+pub(crate) fn platform_keys(settings: &Settings, world: &World) -> Result<Vec<PlatformKey>, StartError> {
     if !settings.platform_keys.is_empty() {
         return Ok(settings.platform_keys.clone());
     }
+    let Database::Sqlite(ledger) = &settings.database else {
+        return Err(StartError::KeyNeeded("SELLVIK_PLATFORM_KEY"));
+    };
     let file = beside(ledger, PLATFORM_KEY);
     if let Some(text) = read(&file)? {
         return Ok(vec![PlatformKey::new(text.trim())]);

@@ -13,6 +13,7 @@ use sellvik_dispatch::{Dispatch, DispatchSettings};
 use sellvik_domain::{AddressPolicy, CursorKey};
 use sellvik_egress::{Egress, EgressSettings};
 use sellvik_panel::{Front, PanelParts};
+use sellvik_store::postgres::{PostgresSettings, PostgresStore};
 use sellvik_store::sqlite::{SqliteSettings, SqliteStore};
 use sellvik_store::{EncryptionKey, Store};
 use tokio::task::JoinHandle;
@@ -22,8 +23,9 @@ use crate::error::StartError;
 use crate::settings::{Database, PlatformKey, Settings};
 use crate::{dev, keys, listener};
 
-/// How long a lease lasts unless it is renewed: a node that dies is noticed within this time.
-const LEASE: Duration = Duration::from_secs(30);
+/// How long a lease lasts unless it is renewed: what a node held that died is taken over this long after, and a
+/// look at leases later, so within half a minute.
+const LEASE: Duration = Duration::from_secs(20);
 
 /// What a shutdown grants attempts beyond their own timeout, to be settled.
 const SETTLE_GRACE: Duration = Duration::from_millis(1500);
@@ -42,11 +44,12 @@ pub struct Service {
 impl Service {
     /// Starts everything; once this returns, requests are answered and deliveries made.
     pub async fn start(settings: Settings, world: World) -> Result<Self, StartError> {
-        let Database::Sqlite(path) = &settings.database;
-        keys::refuse_an_emptied(path)?;
-        let key = keys::encryption_key(&settings, path, &world)?;
-        let store = open(path, &key, &world)?;
-        let platform_keys = keys::platform_keys(&settings, path, &world)?;
+        if let Database::Sqlite(path) = &settings.database {
+            keys::refuse_an_emptied(path)?;
+        }
+        let key = keys::encryption_key(&settings, &world)?;
+        let store = open(&settings.database, &key, &world).await?;
+        let platform_keys = keys::platform_keys(&settings, &world)?;
         let platform_key = platform_keys.first().cloned().ok_or(StartError::PlatformKey)?;
         let known = PlatformKeys::new(platform_keys.iter().map(PlatformKey::reveal));
 
@@ -131,10 +134,17 @@ impl Service {
     }
 }
 
-fn open(path: &std::path::Path, key: &EncryptionKey, world: &World) -> Result<Arc<dyn Store>, StartError> {
-    let settings =
-        SqliteSettings { path: path.to_owned(), key: key.clone(), world: world.clone(), lease: LEASE };
-    Ok(Arc::new(SqliteStore::open(&settings)?))
+async fn open(database: &Database, key: &EncryptionKey, world: &World) -> Result<Arc<dyn Store>, StartError> {
+    let (key, world) = (key.clone(), world.clone());
+    Ok(match database {
+        Database::Sqlite(path) => {
+            Arc::new(SqliteStore::open(&SqliteSettings { path: path.clone(), key, world, lease: LEASE })?)
+        }
+        Database::Postgres(address) => {
+            let settings = PostgresSettings { address: address.clone(), key, world, lease: LEASE };
+            Arc::new(PostgresStore::open(&settings).await?)
+        }
+    })
 }
 
 fn egress_settings(settings: &Settings) -> Result<EgressSettings, StartError> {

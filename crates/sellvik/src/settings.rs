@@ -9,11 +9,13 @@ use clap::Args;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use sellvik_domain::Schedule;
 use sellvik_store::EncryptionKey;
+use sellvik_store::postgres::PostgresAddress;
 
 mod read;
 
 use read::{
     database, duration, encryption_key, frame_ancestors, name_server, or, path, public_url, ranges, schedule,
+    without_password,
 };
 
 /// What counts where a setting is absent or empty.
@@ -40,12 +42,13 @@ pub struct ServeArgs {
     #[arg(long, env = "SELLVIK_PUBLIC_URL", default_value = "")]
     pub public_url: String,
 
-    /// The ledger: `sqlite://` and a path (`sqlite:///…` for an absolute one).
-    #[arg(long, env = "SELLVIK_DATABASE_URL", default_value = default::DATABASE_URL)]
-    pub database_url: String,
+    /// The ledger: `sqlite://` and a path (`sqlite:///…` for an absolute one), or `postgres://…`, which any
+    /// number of nodes may share.
+    #[arg(long, env = "SELLVIK_DATABASE_URL", default_value = default::DATABASE_URL, hide_env_values = true)]
+    pub database_url: Secret,
 
     /// Platform keys, `sk_platform_…`; several, separated by commas, for rotation. Without one, one is made
-    /// at first start and kept in a file beside the data.
+    /// at first start and kept in a file beside the data; with PostgreSQL it must be given.
     #[arg(
         long,
         env = "SELLVIK_PLATFORM_KEY",
@@ -56,7 +59,7 @@ pub struct ServeArgs {
     pub platform_key: Secret,
 
     /// What secrets are encrypted with at rest: 32 bytes in base64. Without one, one is made at first start
-    /// and kept in a file beside the data.
+    /// and kept in a file beside the data; with PostgreSQL it must be given, the same to every node.
     #[arg(
         long,
         env = "SELLVIK_ENCRYPTION_KEY",
@@ -127,6 +130,12 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
 impl std::str::FromStr for Secret {
     type Err = std::convert::Infallible;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -139,6 +148,8 @@ impl std::str::FromStr for Secret {
 pub enum Database {
     /// A file of the embedded store.
     Sqlite(PathBuf),
+    /// A PostgreSQL database.
+    Postgres(PostgresAddress),
 }
 
 /// Settings that were read and found good.
@@ -227,7 +238,7 @@ impl Settings {
             listen,
             frame_ancestors: frame_ancestors(&args.frame_ancestors, public_url.as_deref())?,
             public_url,
-            database: database(or(&args.database_url, default::DATABASE_URL))?,
+            database: database(or(&args.database_url.0, default::DATABASE_URL))?,
             platform_keys: args
                 .platform_key
                 .0
@@ -271,7 +282,7 @@ impl ServeArgs {
         let rows = [
             ("SELLVIK_LISTEN", self.listen.clone()),
             ("SELLVIK_PUBLIC_URL", self.public_url.clone()),
-            ("SELLVIK_DATABASE_URL", self.database_url.clone()),
+            ("SELLVIK_DATABASE_URL", without_password(&self.database_url.0)),
             ("SELLVIK_PLATFORM_KEY", mask(&self.platform_key)),
             ("SELLVIK_ENCRYPTION_KEY", mask(&self.encryption_key)),
             ("SELLVIK_ENDPOINT_ALLOW", self.endpoint_allow.clone()),

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
 use sellvik_domain::Schedule;
 use sellvik_store::EncryptionKey;
+use sellvik_store::postgres::PostgresAddress;
 
 use super::{Database, SettingsError};
 
@@ -22,13 +23,36 @@ pub(super) fn path(text: &str) -> Option<PathBuf> {
 }
 
 pub(super) fn database(url: &str) -> Result<Database, SettingsError> {
-    let path = url.strip_prefix("sqlite://").filter(|path| !path.is_empty());
-    path.map(|path| Database::Sqlite(path.into())).ok_or_else(|| {
-        SettingsError::new(
-            "SELLVIK_DATABASE_URL",
-            "must be sqlite:// and a path, such as sqlite://sellvik-data/sellvik.db",
-        )
-    })
+    let wrong = |problem: String| SettingsError::new("SELLVIK_DATABASE_URL", problem);
+    if let Some(path) = url.strip_prefix("sqlite://").filter(|path| !path.is_empty()) {
+        return Ok(Database::Sqlite(path.into()));
+    }
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        let address =
+            PostgresAddress::parse(url).map_err(|problem| wrong(format!("cannot be used: {problem}")))?;
+        return Ok(Database::Postgres(address));
+    }
+    Err(wrong(
+        "must be sqlite:// and a path, such as sqlite://sellvik-data/sellvik.db, \
+         or postgres://user:password@host/database"
+            .to_owned(),
+    ))
+}
+
+/// A database's address as it may be shown. Where there is a password, it ends at the last `@`.
+pub(super) fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let parameters = |text: &str| match text.split_once("password=") {
+        Some((before, _)) => format!("{before}password=***"),
+        None => text.to_owned(),
+    };
+    match rest.rsplit_once('@') {
+        Some((who, host)) => {
+            let user = who.split_once(':').map_or(who.to_owned(), |(user, _)| format!("{user}:***"));
+            format!("{scheme}://{user}@{}", parameters(host))
+        }
+        None => format!("{scheme}://{}", parameters(rest)),
+    }
 }
 
 /// An origin as browsers write it: scheme, host, and a port that is not the scheme's own.

@@ -1,12 +1,13 @@
 //! A running service, a shop in it, and waiting on conditions.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use sellvik::{ServeArgs, Service, Settings};
 use sellvik_clock::World;
 use sellvik_domain::Timestamp;
-use sellvik_testkit::{Client, ManualClock, Receiver, Reply};
+use sellvik_testkit::{Client, ManualClock, Postgres, Receiver, Reply};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -27,6 +28,29 @@ pub struct Server {
     service: Option<Service>,
     flags: Vec<String>,
     folder: TempDir,
+}
+
+/// Whether the suite runs on PostgreSQL, as `SELLVIK_TEST_LEDGER=postgres` says; on SQLite otherwise.
+pub fn on_postgres() -> bool {
+    std::env::var("SELLVIK_TEST_LEDGER").is_ok_and(|ledger| ledger == "postgres")
+}
+
+/// Where a ledger of a server's own is, and what it needs besides, unless a test gives it itself.
+fn ledger_flags(folder: &Path, flags: &[&str]) -> Vec<String> {
+    let mut own = if on_postgres() {
+        let key = "c2VsbHZpay10ZXN0cy1vZi0zMi1ieXRlcy1leGFjdGw=";
+        let platform = "sk_platform_end_to_end_tests";
+        let database = Postgres::shared().schema();
+        vec![
+            ("--database-url", database),
+            ("--encryption-key", key.into()),
+            ("--platform-key", platform.into()),
+        ]
+    } else {
+        vec![("--database-url", format!("sqlite://{}", folder.join("sellvik.db").display()))]
+    };
+    own.retain(|(name, _)| !flags.contains(name));
+    own.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
 }
 
 #[derive(Parser)]
@@ -50,9 +74,8 @@ impl Server {
 
     async fn start_in(clock: ManualClock, world: World, flags: &[&str]) -> Self {
         let folder = TempDir::new().unwrap();
-        let database = format!("sqlite://{}", folder.path().join("sellvik.db").display());
-        let mut all: Vec<String> =
-            ["serve", "--listen", "127.0.0.1:0", "--database-url", &database].map(str::to_owned).to_vec();
+        let mut all: Vec<String> = ["serve", "--listen", "127.0.0.1:0"].map(str::to_owned).to_vec();
+        all.extend(ledger_flags(folder.path(), flags));
         if !flags.contains(&"--endpoint-allow") {
             all.extend(["--endpoint-allow", "127.0.0.0/8,::1"].map(str::to_owned));
         }
@@ -89,7 +112,7 @@ impl Server {
     }
 
     /// The data folder.
-    pub fn folder(&self) -> &std::path::Path {
+    pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 

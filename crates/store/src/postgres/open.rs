@@ -40,9 +40,17 @@ pub struct PostgresSettings {
 /// Where a PostgreSQL database is. Holds its password, so it is never printed.
 #[derive(Clone)]
 pub struct PostgresAddress {
-    config: Config,
+    config: Arc<Config>,
     tls: Option<Arc<rustls::ClientConfig>>,
 }
+
+impl PartialEq for PostgresAddress {
+    fn eq(&self, other: &Self) -> bool {
+        self.config == other.config
+    }
+}
+
+impl Eq for PostgresAddress {}
 
 impl std::fmt::Debug for PostgresAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -81,7 +89,7 @@ impl PostgresAddress {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
         }
-        Ok(Self { config, tls: None })
+        Ok(Self { config: Arc::new(config), tls: None })
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -135,8 +143,8 @@ impl PostgresStore {
 fn pool(address: &PostgresAddress) -> Result<Pool, OpenError> {
     let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = match address.tls() {
-        Some(tls) => Manager::from_config(address.config.clone(), tls, config),
-        None => Manager::from_config(address.config.clone(), tokio_postgres::NoTls, config),
+        Some(tls) => Manager::from_config((*address.config).clone(), tls, config),
+        None => Manager::from_config((*address.config).clone(), tokio_postgres::NoTls, config),
     };
     Pool::builder(manager)
         .max_size(CONNECTIONS_MAX)
