@@ -46,8 +46,9 @@ async fn every_world<F: Future<Output = Result<(), StoreError>> + Send>(
     work: fn(Arc<Courier>) -> F,
 ) {
     while !courier.stop.is_cancelled() {
-        report(what, work(courier.clone()).await);
+        // From its begin: what becomes due while it is under way is not left for a pause longer.
         let next = courier.world.now().after(pause);
+        report(what, work(courier.clone()).await);
         tokio::select! {
             () = courier.world.sleep_until(next) => {}
             // Should the clock be set back meanwhile, `next` is far off: no pause is longer than it was meant.

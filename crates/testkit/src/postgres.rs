@@ -85,9 +85,13 @@ impl Postgres {
 
     /// What a statement prints, as `psql` shows it without frills.
     pub fn sql(&self, sql: &str) -> String {
+        self.ask(&format!("postgres://sellvik@127.0.0.1:{}/postgres", self.port), sql)
+    }
+
+    /// The same, in the schema that this address tells.
+    pub fn ask(&self, address: &str, sql: &str) -> String {
         let done = Command::new(self.bin.join("psql"))
-            .args(["-h", "127.0.0.1", "-U", "sellvik", "-d", "postgres", "-qtAX", "-v", "ON_ERROR_STOP=1"])
-            .args(["-p", &self.port.to_string(), "-c", sql])
+            .args(["-qtAX", "-v", "ON_ERROR_STOP=1", "-d", address, "-c", sql])
             .output()
             .unwrap();
         assert!(done.status.success(), "{sql}: {}", String::from_utf8_lossy(&done.stderr));

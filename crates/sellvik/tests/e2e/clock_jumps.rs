@@ -254,10 +254,9 @@ async fn a_deleted_webhooks_secret_is_erased_in_time_although_the_clock_was_set_
     back_an_hour(&scene);
     scene.shop.admin.delete(&scene.webhook.path).await.expect(204);
     scene.server.advance(Duration::from_mins(6));
-    let ledger = rusqlite::Connection::open(scene.server.folder().join("sellvik.db")).unwrap();
     eventually("the secret's end", async || {
         let sql = "SELECT count(*) FROM webhooks WHERE secret IS NOT NULL";
-        let left: i64 = ledger.query_row(sql, [], |row| row.get(0)).unwrap();
+        let left = scene.server.count(sql);
         if left == 0 { Ok(()) } else { Err(json!(left)) }
     })
     .await;

@@ -114,8 +114,7 @@ async fn an_unknown_or_revoked_key_or_one_of_the_wrong_type_is_invalid() {
     let revoked = server.platform.post(&keys_path, &json!({"scopes": ["webhooks:read"]})).await.expect(201);
     let revoked_path = format!("{keys_path}/{}", revoked["id"].as_str().unwrap());
     server.platform.delete(&revoked_path).await.expect(204);
-    let platform_file = std::fs::read_to_string(server.folder().join("platform.key")).unwrap();
-    let platform_key = platform_file.trim();
+    let platform_key = server.platform_key();
     let cut = &shop.key[..shop.key.len() - 1];
     let longer = format!("{}x", shop.key);
     let upper = shop.key.to_uppercase();
@@ -203,8 +202,7 @@ async fn an_overlong_body_is_refused_with_and_without_its_length() {
     let server = Server::start().await;
     let shop = server.shop().await;
     let bearer = format!("Bearer {}", shop.key);
-    let platform =
-        format!("Bearer {}", std::fs::read_to_string(server.folder().join("platform.key")).unwrap().trim());
+    let platform = format!("Bearer {}", server.platform_key());
     for (path, key, bytes) in
         [(WEBHOOKS, &bearer, HUGE), (SHOPS, &platform, HUGE), (EVENTS, &platform, 600 << 10)]
     {
@@ -263,8 +261,7 @@ async fn the_platforms_routes_check_in_the_same_order() {
     let server = Server::start().await;
     let taken = server.shop().await;
     let shop = server.shop().await;
-    let platform_file = std::fs::read_to_string(server.folder().join("platform.key")).unwrap();
-    let key = platform_file.trim();
+    let key = server.platform_key();
     let call = async |key: &str, method: &str, path: &str, kind, body: &[u8]| {
         send(&server.anonymous, key, method, path, kind, body).await
     };

@@ -218,9 +218,9 @@ async fn every_answer_is_described_and_every_description_is_answered() {
     let receiver = Receiver::start().await;
     let (server, document) = document().await;
     let shop = server.shop().await;
-    let file = std::fs::read_to_string(server.folder().join("platform.key")).unwrap();
     let writer = server.anonymous.with_bearer(&server.key(&shop.id, &["webhooks:write"]).await);
-    let mut scene = Scene { server, shop, platform_key: file.trim().to_owned(), ids: BTreeMap::new() };
+    let platform_key = server.platform_key().to_owned();
+    let mut scene = Scene { server, shop, platform_key, ids: BTreeMap::new() };
     let mut reader = Reader { document: document.clone(), seen: BTreeSet::new() };
     calls(&mut scene, &receiver, &mut reader).await;
     let all = operations(&document);

@@ -12,6 +12,7 @@ mod commands;
 mod crashes;
 mod damage;
 mod dev;
+mod erased;
 mod keys;
 mod ledger;
 mod load;

@@ -176,7 +176,6 @@ async fn no_operation_of_the_document_reaches_another_shops_objects_by_any_key_b
     let (server, document) = document().await;
     let owner = furnished(&server, &receiver, "/owner").await;
     let stranger = furnished(&server, &receiver, "/stranger").await;
-    let file = std::fs::read_to_string(server.folder().join("platform.key")).unwrap();
     let before = state_of(&server, &owner).await;
     let all = operations(&document);
     assert!(all.len() >= 25, "only {} operations were found", all.len());
@@ -185,7 +184,7 @@ async fn no_operation_of_the_document_reaches_another_shops_objects_by_any_key_b
             let answer = call(&server, operation, operation.path, &owner, None).await;
             tells_nothing(operation, &answer, &owner);
         } else {
-            try_everything(&server, operation, &owner, &stranger, file.trim()).await;
+            try_everything(&server, operation, &owner, &stranger, server.platform_key()).await;
         }
     }
     assert_eq!(state_of(&server, &owner).await, before);

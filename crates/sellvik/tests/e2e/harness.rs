@@ -116,6 +116,21 @@ impl Server {
         self.folder.path()
     }
 
+    /// The platform key.
+    pub fn platform_key(&self) -> &str {
+        self.service.as_ref().unwrap().platform_key()
+    }
+
+    /// What a query for one number finds in the ledger.
+    pub fn count(&self, sql: &str) -> i64 {
+        if on_postgres() {
+            let place = self.flags.iter().position(|flag| flag == "--database-url").unwrap();
+            return Postgres::shared().ask(&self.flags[place + 1], sql).parse().unwrap();
+        }
+        let ledger = rusqlite::Connection::open(self.folder().join("sellvik.db")).unwrap();
+        ledger.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
     /// Moves the clock.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);

@@ -128,8 +128,7 @@ async fn no_body_is_a_fault_of_ours_on_any_route() {
     let server = Server::start().await;
     let shop = server.shop().await;
     let webhook = shop.webhook("https://127.0.0.1/hook", &["order.created"]).await;
-    let platform_file = std::fs::read_to_string(server.folder().join("platform.key")).unwrap();
-    let (admin, platform) = (shop.key.as_str(), platform_file.trim());
+    let (admin, platform) = (shop.key.as_str(), server.platform_key());
     let routes = [
         (admin, "POST", WEBHOOKS.to_owned()),
         (admin, "PATCH", webhook.path.clone()),

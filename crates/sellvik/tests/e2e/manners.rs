@@ -227,12 +227,11 @@ async fn a_secret_or_key_is_in_no_answer_but_the_one_that_made_it() {
         server.anonymous.get("/api/v1/openapi.json").await,
         server.anonymous.get("/docs").await,
     ]);
-    let platform_file = std::fs::read_to_string(server.folder().join("platform.key")).unwrap();
     let secrets = [
         webhook.secret.as_str(),
         rotated["secret"].as_str().unwrap(),
         shop.key.as_str(),
-        platform_file.trim(),
+        server.platform_key(),
     ];
     for answer in &answers {
         let text = format!("{:?} {}", answer.headers, String::from_utf8_lossy(&answer.body));

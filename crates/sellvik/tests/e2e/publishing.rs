@@ -21,8 +21,7 @@ const BODY_BYTES_MAX: usize = 512 << 10;
 
 /// Sends a body that no `Value` would write just so.
 async fn post_text(client: &Client, server: &Server, path: &str, body: String) -> Answer {
-    let key = std::fs::read_to_string(server.folder().join("platform.key")).unwrap();
-    let bearer = format!("Bearer {}", key.trim());
+    let bearer = format!("Bearer {}", server.platform_key());
     let headers = [("Authorization", bearer.as_str()), ("Content-Type", "application/json")];
     client.send("POST", path, &headers, body.into_bytes()).await
 }

@@ -61,7 +61,7 @@ async fn scene() -> (Server, Receiver, Shop, Webhook, String) {
     let (server, receiver) = (Server::start().await, Receiver::start().await);
     let shop = server.shop().await;
     let webhook = shop.webhook(&receiver.url("/hook"), &["order.cancelled"]).await;
-    let key = std::fs::read_to_string(server.folder().join("platform.key")).unwrap().trim().to_owned();
+    let key = server.platform_key().to_owned();
     (server, receiver, shop, webhook, key)
 }
 

@@ -33,7 +33,7 @@ async fn line_ends_in_bodies_are_refused_and_in_no_answers_head() {
     let server = Server::start().await;
     let shop = server.shop().await;
     let hook = shop.webhook("https://127.0.0.1/hook", &["order.created"]).await;
-    let (admin, platform) = (shop.key.clone(), platform_key(&server));
+    let (admin, platform) = (shop.key.clone(), server.platform_key().to_owned());
     let keys = format!("{SHOPS}/{}/keys", shop.id);
     let url = "https://127.0.0.1/other";
     for line in LINES {
@@ -67,7 +67,7 @@ async fn line_ends_in_targets_are_refused_and_in_no_answers_head() {
     let server = Server::start().await;
     let shop = server.shop().await;
     let hook = shop.webhook("https://127.0.0.1/hook", &["order.created"]).await;
-    let (admin, platform) = (bearer(&shop.key), bearer(&platform_key(&server)));
+    let (admin, platform) = (bearer(&shop.key), bearer(server.platform_key()));
     for line in ["%0d%0aX-Evil:%201", "%0aX-Evil:%201", "%0d", "%00", "%E5%98%8D%E5%98%8AX-Evil:%201"] {
         for (key, target, status) in [
             (&admin, format!("{WEBHOOKS}/{line}"), 404),
@@ -146,8 +146,4 @@ fn event(shop: &str, kind: &str, id: &str) -> Value {
 
 fn bearer(key: &str) -> String {
     format!("Authorization: Bearer {key}")
-}
-
-fn platform_key(server: &Server) -> String {
-    std::fs::read_to_string(server.folder().join("platform.key")).unwrap().trim().to_owned()
 }

@@ -1,12 +1,10 @@
 //! What is kept of an event, and for how long (CONTRACT §3, §4).
 
-use std::path::Path;
 use std::time::Duration;
 
 use sellvik_testkit::{Gate, Receiver, Reply};
 use serde_json::{Value, json};
 
-use super::EVENTS;
 use crate::harness::{Server, Shop, Webhook, eventually};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -77,35 +75,4 @@ async fn deliveries_are_kept_for_30_days_and_removed_within_31() {
     assert_eq!(shop.admin.get(&path).await.code(), "not_found");
     server.advance(21 * DAY);
     left(&shop, &webhook, &[]).await;
-}
-
-/// Whether any file of the folder holds these bytes.
-fn holds(folder: &Path, text: &str) -> bool {
-    std::fs::read_dir(folder).unwrap().any(|file| {
-        let bytes = std::fs::read(file.unwrap().path()).unwrap();
-        bytes.windows(text.len()).any(|window| window == text.as_bytes())
-    })
-}
-
-#[tokio::test]
-async fn the_bodies_of_removed_deliveries_are_gone_from_the_disk() {
-    let (mut server, receiver) = (Server::start().await, Receiver::start().await);
-    let shop = server.shop().await;
-    let webhook = shop.webhook(&receiver.url("/hook"), &["order.cancelled"]).await;
-    let marker = "a customer's very own words";
-    let body = |data: Value| json!({"shop": shop.id, "type": "order.cancelled", "id": "evt_1", "data": data});
-    server.platform.post(EVENTS, &body(json!({"reason": marker}))).await.expect(202);
-    shop.reached(&webhook, "succeeded").await;
-    server.stop().await;
-    assert!(holds(server.folder(), marker), "the control: as long as it is kept it can be found");
-    server.restart().await;
-    server.advance(31 * DAY);
-    eventually("an id that is free again", async || {
-        let answer = server.platform.post(EVENTS, &body(json!({}))).await;
-        if answer.status == 202 { Ok(()) } else { Err(answer.json()) }
-    })
-    .await;
-    // A clean stop writes back what the journal still holds.
-    server.stop().await;
-    assert!(!holds(server.folder(), marker));
 }
