@@ -5,18 +5,46 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 /// Of the kernel's accounting; 100 on every Linux that we know.
 const TICKS_PER_SECOND: u64 = 100;
 
 /// Processor time of a process so far.
 pub(crate) fn cpu(pid: u32) -> anyhow::Result<Duration> {
+    Ok(time(&stat(pid)?[USED]))
+}
+
+/// Processor time of a process and its children so far, those included that have ended.
+pub(crate) fn cpu_of_family(pid: u32) -> anyhow::Result<Duration> {
+    let mut all = time(&stat(pid)?[USED_WITH_CHILDREN]);
+    for entry in std::fs::read_dir("/proc")?.flatten() {
+        let process = entry.file_name().to_str().and_then(|name| name.parse().ok());
+        // It may have ended meanwhile.
+        let Some(Ok(stat)) = process.map(stat) else { continue };
+        if stat[PARENT] == u64::from(pid) {
+            all += time(&stat[USED]);
+        }
+    }
+    Ok(all)
+}
+
+/// Places in [`stat`]: user and system time, then the same of children that have ended.
+const PARENT: usize = 1;
+const USED: std::ops::Range<usize> = 11..13;
+const USED_WITH_CHILDREN: std::ops::Range<usize> = 11..15;
+
+/// What stands behind the name in `/proc/PID/stat`; what is no number is 0.
+fn stat(pid: u32) -> anyhow::Result<Vec<u64>> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let after_name = stat.rsplit_once(')').context("stat")?.1;
-    let field = |n: usize| after_name.split_whitespace().nth(n).and_then(|text| text.parse::<u64>().ok());
-    let ticks = field(11).zip(field(12)).map(|(user, system)| user + system).context("stat")?;
-    Ok(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
+    let fields: Vec<u64> = after_name.split_whitespace().map(|text| text.parse().unwrap_or(0)).collect();
+    ensure!(fields.len() >= USED_WITH_CHILDREN.end, "stat of {pid} is cut short");
+    Ok(fields)
+}
+
+fn time(ticks: &[u64]) -> Duration {
+    Duration::from_millis(ticks.iter().sum::<u64>() * 1000 / TICKS_PER_SECOND)
 }
 
 /// The processors' time so far, in ticks: all of it, what was busy, and what the host took for others.

@@ -10,6 +10,7 @@ use crate::accounting;
 use crate::ceiling::Posts;
 use crate::child::Child;
 use crate::figures::{float, median, per_1000};
+use crate::ledger::Kind;
 use crate::load::{self, End, Load, Outcome};
 use crate::report::{self, Ceiling, Report};
 use crate::sink::SinkConfig;
@@ -41,6 +42,7 @@ pub(crate) struct Scale {
 pub(crate) struct Lab {
     pub(crate) binary: PathBuf,
     pub(crate) place: PathBuf,
+    pub(crate) kind: Kind,
     pub(crate) scale: Scale,
     pub(crate) report: Report,
     pub(crate) ceiling: Ceiling,
@@ -49,7 +51,11 @@ pub(crate) struct Lab {
 
 impl Lab {
     /// Measures the ceiling first: every rate is told as a share of it.
-    pub(crate) async fn open(binary: PathBuf, place: PathBuf, scale: Scale) -> anyhow::Result<Self> {
+    pub(crate) async fn open(
+        binary: PathBuf,
+        (kind, place): (Kind, PathBuf),
+        scale: Scale,
+    ) -> anyhow::Result<Self> {
         eprintln!("ceiling: a bare client against the same sink");
         let mut runs = Vec::new();
         for _ in 0..scale.runs {
@@ -57,15 +63,16 @@ impl Lab {
         }
         let ceiling = median(runs, |run| run.rate).context("no runs")?;
         eprintln!("  {:.0} posts/s, {:.3} CPU-s per 1000", ceiling.rate, ceiling.cpu_per_1000);
-        Ok(Self { binary, place, scale, report: Report::default(), ceiling, baseline: None })
+        Ok(Self { binary, place, kind, scale, report: Report::default(), ceiling, baseline: None })
     }
 
     pub(crate) async fn site(&self, groups: &[Group], sink: SinkConfig) -> anyhow::Result<Site> {
-        Site::open(&self.binary, &self.place, groups, sink, false).await
+        Site::open(&self.binary, (self.kind, &self.place), groups, sink, false).await
     }
 
     pub(crate) async fn tls_site(&self) -> anyhow::Result<Site> {
-        Site::open(&self.binary, &self.place, &[Group::SINGLE], SinkConfig::default(), true).await
+        Site::open(&self.binary, (self.kind, &self.place), &[Group::SINGLE], SinkConfig::default(), true)
+            .await
     }
 
     /// Batches of 100 for one webhook as fast as they are taken: what other workloads are held against.

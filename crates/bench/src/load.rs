@@ -9,6 +9,7 @@ use crate::accounting::Memory;
 use crate::event;
 use crate::figures::Latencies;
 use crate::publisher::{self, Job};
+use crate::service::PLATFORM_KEY;
 use crate::sink::arrivals::{self, Arrival, SEEDED_FROM};
 use crate::site::{Site, Usage};
 use crate::verify;
@@ -51,6 +52,7 @@ pub(crate) struct Outcome {
     /// From the first publish that was sent to the last request that came.
     pub(crate) seconds: f64,
     pub(crate) service_cpu: Duration,
+    pub(crate) database_cpu: Duration,
     pub(crate) sink_cpu: Duration,
     pub(crate) publisher_cpu: Duration,
     pub(crate) latencies: Latencies,
@@ -83,7 +85,7 @@ pub(crate) async fn begin(site: &mut Site, load: &Load) -> anyhow::Result<Starte
     let service = site.service()?;
     let job = Job {
         address: service.address,
-        key: service.platform_key.clone(),
+        key: PLATFORM_KEY.to_owned(),
         routes,
         first: load.first,
         events: load.events,
@@ -125,6 +127,7 @@ pub(crate) async fn finish(site: &mut Site, load: &Load, started: Started) -> an
         deliveries: wanted,
         seconds: Duration::from_nanos(last.saturating_sub(began)).as_secs_f64(),
         service_cpu: after.service.saturating_sub(before.service),
+        database_cpu: after.database.saturating_sub(before.database),
         sink_cpu: after.sink.saturating_sub(before.sink),
         publisher_cpu: after.publisher.saturating_sub(before.publisher),
         latencies: Latencies::new(came.iter().map(since_sent).collect()),

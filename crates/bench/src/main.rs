@@ -11,6 +11,7 @@ mod clock;
 mod event;
 mod figures;
 mod lab;
+mod ledger;
 mod load;
 mod machine;
 mod publisher;
@@ -34,6 +35,7 @@ use clap::Parser;
 
 use accounting::Machine;
 use lab::{Lab, Scale};
+use ledger::Kind;
 use workloads::ALL;
 
 /// Measures a release build of the service: deliveries a second, what they cost in processor time, how long
@@ -53,6 +55,9 @@ struct Args {
     /// Write what was measured to docs/BENCHMARKS.md.
     #[arg(long)]
     write: bool,
+    /// Measure the service on a PostgreSQL server of its own instead of the embedded ledger.
+    #[arg(long)]
+    postgres: bool,
     /// Where the service's data folders are made; the system's temporary folder without.
     #[arg(long)]
     folder: Option<PathBuf>,
@@ -111,7 +116,8 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Some(service) => service,
         None => std::env::current_exe()?.with_file_name("sellvik"),
     };
-    let mut lab = Lab::open(service, place.clone(), scale).await?;
+    let kind = if args.postgres { Kind::Postgres } else { Kind::Sqlite };
+    let mut lab = Lab::open(service, (kind, place.clone()), scale).await?;
     for (letter, what) in ALL {
         if args.only.is_empty() || args.only.contains(&letter) {
             eprintln!("{letter}: {what}");

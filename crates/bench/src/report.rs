@@ -33,8 +33,9 @@ pub(crate) fn rate(outcome: &Outcome) -> f64 {
     float(outcome.deliveries) / outcome.seconds
 }
 
+/// Of the service, with its PostgreSQL server where it has one.
 pub(crate) fn service_cpu(outcome: &Outcome) -> f64 {
-    per_1000(outcome.service_cpu, all(outcome))
+    per_1000(outcome.service_cpu + outcome.database_cpu, all(outcome))
 }
 
 /// What was published came beside what had been written into the ledger: both cost.
@@ -47,10 +48,11 @@ impl Report {
     pub(crate) fn run(&mut self, name: &str, outcome: &Outcome, ceiling: Ceiling) {
         let at = |share| outcome.latencies.at(share);
         let row = format!(
-            "| {name} | {:.0} | {:.0} % | {:.3} | {:.1} | {:.1} | {:.1} | {:.1} | {:.0} | {:.0} | {:.3} | {:.3} | {} |",
+            "| {name} | {:.0} | {:.0} % | {:.3} | {:.3} | {:.1} | {:.1} | {:.1} | {:.1} | {:.0} | {:.0} | {:.3} | {:.3} | {} |",
             rate(outcome),
             rate(outcome) / ceiling.rate * 100.0,
-            service_cpu(outcome),
+            per_1000(outcome.service_cpu, all(outcome)),
+            per_1000(outcome.database_cpu, all(outcome)),
             at(0.5),
             at(0.95),
             at(0.99),
@@ -114,13 +116,13 @@ impl Report {
     /// The tables.
     pub(crate) fn markdown(&self, ceiling: Ceiling) -> String {
         let mut out = String::from(
-            "| workload | deliveries/s | of ceiling | service CPU-s per 1000 | p50 ms | p95 ms | p99 ms | max ms \
+            "| workload | deliveries/s | of ceiling | service CPU-s per 1000 | PostgreSQL CPU-s per 1000 | p50 ms | p95 ms | p99 ms | max ms \
              | RSS MiB | peak MiB | sink CPU-s per 1000 | publisher CPU-s per 1000 | connections |\n\
-             |---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+             |---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n",
         );
         let _ = writeln!(
             out,
-            "| ceiling: a bare client | {:.0} | 100 % | {:.3} | | | | | | | | | |",
+            "| ceiling: a bare client | {:.0} | 100 % | {:.3} | | | | | | | | | | |",
             ceiling.rate, ceiling.cpu_per_1000
         );
         for row in &self.rows {

@@ -77,12 +77,6 @@ pub(crate) fn seed(ledger: &Path, seeding: &Seeding<impl Fn(u32) -> Fate>) -> an
     Ok(seeded)
 }
 
-/// Deliveries of a stopped service's ledger that have not succeeded.
-pub(crate) fn not_succeeded(ledger: &Path) -> anyhow::Result<i64> {
-    let db = Connection::open(ledger)?;
-    Ok(db.query_row("SELECT count(*) FROM deliveries WHERE status <> 1", [], |row| row.get(0))?)
-}
-
 fn shops(db: &Connection, from_hook: u32) -> anyhow::Result<Vec<Shop>> {
     let mut statement = db.prepare(
         "SELECT s.seq, lower(hex(s.id)), s.subdomain, w.seq, w.url

@@ -2,7 +2,7 @@
 //! may stop it, write into its ledger and start it again.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -11,30 +11,36 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::ledger::Ledger;
+
 /// Longest a shutdown may take: what is in flight may wait for its timeout.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(20);
+
+/// What the publisher calls with.
+pub(crate) const PLATFORM_KEY: &str = "sk_platform_of_the_benchmarks";
+
+const ENCRYPTION_KEY: &str = "c2VsbHZpay1iZW5jaG1hcmtzLW9mLTMyLWJ5dGVzLi4=";
 
 pub(crate) struct Service {
     child: Child,
     pid: u32,
     pub(crate) address: SocketAddr,
-    pub(crate) platform_key: String,
     /// From the start of the process to the line that says it listens.
     pub(crate) start_up: Duration,
 }
 
 impl Service {
-    /// Starts it in `folder`; `authority` is a certificate authority to trust.
+    /// Starts it on this ledger; `authority` is a certificate authority to trust.
     pub(crate) async fn start(
         binary: &Path,
-        folder: &Path,
+        ledger: &Ledger,
         authority: Option<&Path>,
     ) -> anyhow::Result<Self> {
         let mut command = Command::new(binary.canonicalize().context("no such binary")?);
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--endpoint-allow", "127.0.0.0/8"])
-            .args(["--log", "sellvik::service=info"])
-            .current_dir(folder)
+            .args(["--log", "sellvik::service=info", "--database-url", &ledger.url()])
+            .args(["--encryption-key", ENCRYPTION_KEY, "--platform-key", PLATFORM_KEY])
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         if let Some(authority) = authority {
@@ -53,9 +59,8 @@ impl Service {
         };
         let start_up = started.elapsed();
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        let key = std::fs::read_to_string(folder.join("sellvik-data/platform.key"))?;
         let pid = child.id().context("the service has ended")?;
-        Ok(Self { child, pid, address, platform_key: key.trim().to_owned(), start_up })
+        Ok(Self { child, pid, address, start_up })
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -71,9 +76,4 @@ impl Service {
             .context("the service does not stop")??;
         Ok(())
     }
-}
-
-/// The ledger's file.
-pub(crate) fn ledger(folder: &Path) -> PathBuf {
-    folder.join("sellvik-data/sellvik.db")
 }

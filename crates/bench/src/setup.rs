@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::api::Api;
 use crate::event::KINDS;
-use crate::service::Service;
+use crate::service::{PLATFORM_KEY, Service};
 use crate::site::{Group, Hook, Shop};
 
 /// Connections that shops are made on: enough that commits are shared.
@@ -64,12 +64,12 @@ pub(crate) async fn make_shops(
     let mut working = JoinSet::new();
     for _ in 0..workers {
         let mut api = Api::connect(service.address).await?;
-        let (orders, endpoints, key) = (orders.clone(), endpoints.clone(), service.platform_key.clone());
+        let (orders, endpoints, key) = (orders.clone(), endpoints.clone(), PLATFORM_KEY);
         working.spawn(async move {
             let mut made = Vec::new();
             loop {
                 let Some(order) = orders.lock().pop_front() else { return anyhow::Ok(made) };
-                made.push((order.number, make_shop(&mut api, &key, &order, &endpoints).await?));
+                made.push((order.number, make_shop(&mut api, key, &order, &endpoints).await?));
             }
         });
     }

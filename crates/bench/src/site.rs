@@ -11,6 +11,7 @@ use crate::accounting;
 use crate::api::Api;
 use crate::child::Child;
 use crate::event::{KINDS, Route};
+use crate::ledger::{Kind, Ledger};
 use crate::service::Service;
 use crate::setup::{self, Endpoints};
 use crate::sink::SinkConfig;
@@ -49,6 +50,7 @@ pub(crate) struct Hook {
 pub(crate) struct Site {
     folder: TempDir,
     binary: PathBuf,
+    pub(crate) ledger: Ledger,
     authority: Option<PathBuf>,
     service: Option<Service>,
     pub(crate) sink: Child,
@@ -61,6 +63,8 @@ pub(crate) struct Site {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Usage {
     pub(crate) service: Duration,
+    /// The PostgreSQL server, where there is one.
+    pub(crate) database: Duration,
     pub(crate) sink: Duration,
     pub(crate) publisher: Duration,
 }
@@ -68,7 +72,7 @@ pub(crate) struct Usage {
 impl Site {
     pub(crate) async fn open(
         binary: &Path,
-        place: &Path,
+        (kind, place): (Kind, &Path),
         groups: &[Group],
         mut sink: SinkConfig,
         tls: bool,
@@ -79,11 +83,13 @@ impl Site {
         let authority = sink.authority.clone();
         let mut sink = Child::start("sink", &serde_json::to_value(sink)?)?;
         let endpoints = Endpoints::read(&sink.answer().await?, tls)?;
-        let service = Service::start(binary, folder.path(), authority.as_deref()).await?;
+        let ledger = Ledger::open(kind, folder.path());
+        let service = Service::start(binary, &ledger, authority.as_deref()).await?;
         let shops = setup::make_shops(&service, groups, &endpoints).await?;
         Ok(Self {
             folder,
             binary: binary.to_owned(),
+            ledger,
             authority,
             service: Some(service),
             sink,
@@ -110,7 +116,7 @@ impl Site {
 
     /// Starts the service again; how long that took.
     pub(crate) async fn start_service(&mut self) -> anyhow::Result<Duration> {
-        let service = Service::start(&self.binary, self.folder.path(), self.authority.as_deref()).await?;
+        let service = Service::start(&self.binary, &self.ledger, self.authority.as_deref()).await?;
         let start_up = service.start_up;
         self.service = Some(service);
         Ok(start_up)
@@ -123,6 +129,7 @@ impl Site {
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
         Ok(Usage {
             service: accounting::cpu(self.service()?.pid())?,
+            database: self.ledger.cpu()?,
             sink: accounting::cpu(self.sink.pid())?,
             publisher: accounting::cpu(self.publisher.pid())?,
         })

@@ -76,6 +76,12 @@ impl Postgres {
         self.keeper = Some(Keeper { process, told });
     }
 
+    /// The server's process; its sessions are children of it.
+    pub fn pid(&self) -> u32 {
+        let file = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
+        file.lines().next().unwrap().parse().unwrap()
+    }
+
     /// An address with a schema that nothing was written to yet.
     pub fn schema(&self) -> String {
         let schema = format!("ledger_{}", self.schemas.fetch_add(1, Ordering::Relaxed));

@@ -10,7 +10,6 @@ use crate::lab::{Lab, warmed};
 use crate::load::Load;
 use crate::report::rate;
 use crate::seed::{self, Fate, Seeding};
-use crate::service;
 use crate::sink::SinkConfig;
 use crate::site::Group;
 
@@ -31,7 +30,7 @@ pub(super) async fn run(lab: &mut Lab) -> anyhow::Result<()> {
         Fate::Waiting(if ahead < 0 { ahead * 60_000 / half } else { (ahead + 1) * AHEAD_MS / half })
     };
     let seeding = Seeding { from_hook: 1, per_hook, age: Duration::from_mins(2), fate };
-    let waiting = seed::seed(&service::ledger(site.folder()), &seeding)?.len();
+    let waiting = seed::seed(site.ledger.file()?, &seeding)?.len();
     eprintln!("  {waiting} deliveries written in {:.1} s", started.elapsed().as_secs_f64());
 
     let start_up = site.start_service().await?;

@@ -8,8 +8,6 @@ use anyhow::ensure;
 use crate::lab::{Lab, warmed};
 use crate::load::{End, Load};
 use crate::report::service_cpu;
-use crate::seed;
-use crate::service;
 use crate::sink::SinkConfig;
 use crate::site::Group;
 
@@ -32,7 +30,7 @@ pub(super) async fn run(lab: &mut Lab) -> anyhow::Result<()> {
     lab.report.at_most("h", "service CPU per delivery, of b's", times, 1.3, "times");
     lab.report.at_most("h", "peak RSS", outcome.memory.peak, 400.0, "MiB");
     site.stop_service().await?;
-    let left = seed::not_succeeded(&service::ledger(site.folder()))?;
+    let left = site.ledger.not_succeeded()?;
     ensure!(left == 0, "{left} deliveries are not on record as succeeded");
     Ok(())
 }

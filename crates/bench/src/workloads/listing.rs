@@ -6,7 +6,7 @@ use anyhow::{Context as _, ensure};
 
 use crate::lab::Lab;
 use crate::seed::{self, Fate, Seeding};
-use crate::service;
+use crate::service::PLATFORM_KEY;
 use crate::sink::SinkConfig;
 use crate::site::Group;
 
@@ -23,15 +23,14 @@ pub(super) async fn run(lab: &mut Lab) -> anyhow::Result<()> {
     let per_hook = lab.scale.backlog * WEBHOOKS;
     let fate = |i| if i % ONE_DROPPED_IN == 0 { Fate::Dropped } else { Fate::Succeeded };
     let seeding = Seeding { from_hook: 0, per_hook, age: Duration::from_hours(24 * 20), fate };
-    seed::seed(&service::ledger(site.folder()), &seeding)?;
+    seed::seed(site.ledger.file()?, &seeding)?;
     site.start_service().await?;
     let shop = site.shops.first().context("no shop")?;
     let webhook = &shop.hooks.first().context("no webhook")?.id;
-    let platform_key = site.service()?.platform_key.clone();
     for (filter, what) in [("", "all"), ("&status=succeeded", "succeeded"), ("&status=dropped", "dropped")] {
         let mut api = site.api().await?;
         // A key each: one may ask a thousand times a minute.
-        let key = api.admin_key(&platform_key, &shop.id).await?;
+        let key = api.admin_key(PLATFORM_KEY, &shop.id).await?;
         let path = format!("/admin/webhooks/{webhook}/deliveries?limit={PAGE}{filter}");
         let before = site.usage()?.service;
         for _ in 0..REQUESTS {

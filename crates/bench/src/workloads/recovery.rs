@@ -11,7 +11,6 @@ use crate::lab::Lab;
 use crate::load::{self, End, Load};
 use crate::report::rate;
 use crate::seed::{self, Fate, Seeding};
-use crate::service;
 use crate::sink::SinkConfig;
 use crate::sink::arrivals::Arrival;
 use crate::site::Group;
@@ -52,7 +51,7 @@ pub(super) async fn run(lab: &mut Lab) -> anyhow::Result<()> {
     let fate = |i| Fate::Waiting(if i < LATER { LATER_MS } else { -1000 - i64::from(per_hook - i) });
     let seeding = Seeding { from_hook: FIRST_BACK, per_hook, age: Duration::from_mins(2), fate };
     let began = Instant::now();
-    let mut due = seed::seed(&service::ledger(site.folder()), &seeding)?;
+    let mut due = seed::seed(site.ledger.file()?, &seeding)?;
     eprintln!("  {} deliveries written in {:.1} s", due.len(), began.elapsed().as_secs_f64());
     due.retain(|(_, _, i)| *i >= LATER);
 
