@@ -6,6 +6,7 @@ use ring::digest;
 use subtle::ConstantTimeEq as _;
 
 use sellvik_domain::{AdminKey, KeyId, Scope, Scopes, Shop, ShopId};
+use sellvik_store::REQUESTS_MAX;
 
 use crate::error::{ActionError, Result};
 use crate::{Actions, NewKey};
@@ -18,6 +19,9 @@ const KEY_CHARS_MAX: usize = 256;
 
 /// How old `lastUsedAt` may grow before a use is written down (CONTRACT §4: at most once a minute).
 const TOUCH_EVERY: std::time::Duration = std::time::Duration::from_mins(1);
+
+/// Longest wait that a caller over its limit is told (CONTRACT §2).
+const RETRY_AFTER_SECS_MAX: u128 = 60;
 
 /// Proof that a caller may act for a shop: by a living admin key, or in a panel session.
 #[derive(Debug, Clone)]
@@ -72,10 +76,10 @@ impl PlatformKeys {
 }
 
 impl Actions {
-    /// Whose admin key this is, and the key's id, by which its calls are counted. Nothing is compared with the
+    /// Whose admin key this is; the call is counted against the key's limit (CONTRACT §2). Nothing is compared with the
     /// key but its SHA-256, by which the ledger looks it up: the time that takes depends on a hash that nobody
     /// can choose, and so says nothing of any key.
-    pub async fn admin(&self, bearer: &str) -> Result<(KeyId, Admin)> {
+    pub async fn admin(&self, bearer: &str) -> Result<Admin> {
         if !bearer.starts_with(ADMIN_PREFIX) || bearer.len() > KEY_CHARS_MAX {
             return Err(ActionError::InvalidKey);
         }
@@ -86,7 +90,12 @@ impl Actions {
             let store = self.store.clone();
             tokio::spawn(async move { store.key_touch(key.id, now).await });
         }
-        Ok((key.id, Admin { shop, scopes: key.scopes }))
+        if let Err(free) = self.store.key_take_request(key.id, now).await? {
+            let seconds = free.since(now).as_millis().div_ceil(1000).clamp(1, RETRY_AFTER_SECS_MAX);
+            let retry_after_secs = u64::try_from(seconds).unwrap_or(u64::MAX);
+            return Err(ActionError::RateLimited { limit: REQUESTS_MAX, retry_after_secs });
+        }
+        Ok(Admin { shop, scopes: key.scopes })
     }
 
     /// Whether this is a platform key.

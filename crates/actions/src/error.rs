@@ -33,6 +33,14 @@ pub enum ActionError {
         /// How many it may have.
         limit: u32,
     },
+    /// The key has made as many requests as it may within a minute.
+    #[error("more than {limit} requests in a minute")]
+    RateLimited {
+        /// How many it may make.
+        limit: u32,
+        /// After so many seconds one is taken again.
+        retry_after_secs: u64,
+    },
     /// The webhook is disabled.
     #[error("the webhook is disabled")]
     WebhookDisabled,

@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use sellvik_actions::Actions;
 
-use crate::throttle::Throttle;
-
 /// What the dispatcher says of itself; asked on every health request.
 pub type Health = Arc<dyn Fn() -> bool + Send + Sync>;
 
@@ -23,7 +21,6 @@ pub struct ApiParts {
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) actions: Arc<Actions>,
-    pub(crate) throttle: Arc<Throttle>,
     pub(crate) dispatch_is_alive: Health,
     pub(crate) public_url: Arc<str>,
 }

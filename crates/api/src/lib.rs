@@ -12,7 +12,6 @@ mod problem;
 mod request;
 mod router;
 mod shapes;
-mod throttle;
 
 pub use app::{ApiParts, Health};
 pub use problem::Problem;

@@ -108,7 +108,7 @@ impl Problem {
         )
     }
 
-    pub(crate) fn rate_limited(retry_after_secs: u64, limit: u32) -> Self {
+    fn rate_limited(limit: u32, retry_after_secs: u64) -> Self {
         let message = format!("More than {limit} requests in a minute; wait {retry_after_secs} s.");
         let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message);
         problem.body.retry_after = Some(retry_after_secs);
@@ -186,6 +186,9 @@ impl From<ActionError> for Problem {
                 let mut problem = Self::new(S::CONFLICT, "webhook_limit_reached", message);
                 problem.body.limit = Some(limit);
                 problem
+            }
+            ActionError::RateLimited { limit, retry_after_secs } => {
+                Self::rate_limited(limit, retry_after_secs)
             }
             ActionError::WebhookDisabled => {
                 Self::new(S::CONFLICT, "webhook_disabled", "The webhook is disabled; enable it first.")

@@ -22,7 +22,6 @@ pub fn router(parts: ApiParts) -> Router {
     let app = App {
         actions: parts.actions,
         public_url: parts.public_url.into(),
-        throttle: std::sync::Arc::default(),
         dispatch_is_alive: parts.dispatch_is_alive,
     };
     let (routes, document) = described().split_for_parts();

@@ -57,9 +57,8 @@ pub(crate) const RENEW_EVERY: Duration = Duration::from_secs(5);
 /// How far an internal error of ours moves a delivery on (DESIGN: it counts no attempt).
 pub(crate) const POSTPONE: Duration = Duration::from_secs(30);
 
-/// Settlements taken up at once, and to a write: bounds how long a publish waits behind one of these.
+/// Settlements taken up at once.
 pub(crate) const SETTLE_MAX: usize = 512;
-pub(crate) const SETTLE_WRITE_MAX: usize = 128;
 
 /// While settlements follow each other closer than this, those that come within it share a commit: a lone one
 /// is written at once, and a busy ledger is spared most of the pages that commits of a few would write again

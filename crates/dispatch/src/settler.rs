@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use crate::bounds::{LEDGER_RETRY, SETTLE_EVERY, SETTLE_MAX, SETTLE_WRITE_MAX};
+use crate::bounds::{LEDGER_RETRY, SETTLE_EVERY, SETTLE_MAX};
 use crate::courier::Courier;
 
 /// A lease that has ended here and not yet on record. There are never more of them than deliveries are held
@@ -34,6 +34,7 @@ impl Courier {
 
 /// Settles until it is told that nothing more comes, and then what came before that.
 pub(crate) async fn run(courier: Arc<Courier>, mut queue: UnboundedReceiver<Unsettled>) {
+    let to_a_write = courier.store.settlements_max();
     let mut batch = Vec::new();
     let mut last = Instant::now();
     loop {
@@ -53,7 +54,7 @@ pub(crate) async fn run(courier: Arc<Courier>, mut queue: UnboundedReceiver<Unse
                 last = Instant::now();
                 let mut writes = JoinSet::new();
                 while !batch.is_empty() {
-                    let part = batch.drain(..batch.len().min(SETTLE_WRITE_MAX)).collect();
+                    let part = batch.drain(..batch.len().min(to_a_write)).collect();
                     writes.spawn(settle_all(courier.clone(), part));
                 }
                 while writes.join_next().await.is_some() {}

@@ -121,6 +121,9 @@ impl From<ActionError> for Refusal {
                 "That does not work",
                 issues.into_iter().map(|issue| issue.message).collect::<Vec<_>>().join("; "),
             ),
+            ActionError::RateLimited { .. } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "Too much at once", format!("{error}."))
+            }
             ActionError::HttpUrlRejected
             | ActionError::DuplicateEndpoint
             | ActionError::WebhookLimit { .. }

@@ -17,6 +17,7 @@ mod seal;
 mod share;
 pub mod sqlite;
 mod tally;
+mod throttle;
 
 pub use error::{OpenError, StoreError};
 pub use model::{
@@ -25,3 +26,4 @@ pub use model::{
 };
 pub use port::{Intake, Result, Store};
 pub use seal::EncryptionKey;
+pub use throttle::REQUESTS_MAX;

@@ -66,7 +66,7 @@ pub struct EventBody {
 }
 
 /// The right to attempt and settle one delivery, until it expires or another epoch begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// Where the store finds the delivery: a row's number, or a delivery's id.
     row: i128,

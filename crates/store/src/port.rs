@@ -72,6 +72,10 @@ pub trait Store: Send + Sync {
     async fn key_list(&self, shop: ShopId, after: Option<KeyId>, limit: u32) -> Result<Vec<AdminKey>>;
     /// Ends a key; false if the shop has no such living key.
     async fn key_revoke(&self, shop: ShopId, id: KeyId, at: Timestamp) -> Result<bool>;
+    /// Takes a request of a key, unless it has had [`REQUESTS_MAX`](crate::REQUESTS_MAX) within the minute: then
+    /// the moment from which one is taken again (CONTRACT §2).
+    async fn key_take_request(&self, id: KeyId, now: Timestamp)
+    -> Result<std::result::Result<(), Timestamp>>;
     /// Notes that a key was used.
     async fn key_touch(&self, id: KeyId, at: Timestamp) -> Result<()>;
 
@@ -236,6 +240,9 @@ pub trait Store: Send + Sync {
     async fn renew(&self, leases: Vec<Lease>) -> Result<()>;
     /// Frees the deliveries of leases that ran out; says which lanes have something waiting again.
     async fn expire_leases(&self) -> Result<Vec<(Lane, Timestamp)>>;
+    /// How many settlements to a write do best: as many as spare a database work, as few as let a publish wait
+    /// briefly behind them.
+    fn settlements_max(&self) -> usize;
     /// Writes what became of leased deliveries, all in one transaction and each on its own: a lease that was
     /// lost leaves its neighbours alone. The answers are in the order of the settlements.
     async fn settle(&self, settlements: Arc<[Settlement]>) -> Result<Vec<Settling>>;

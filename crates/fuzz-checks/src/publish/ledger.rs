@@ -47,6 +47,10 @@ store! {
 {
     fn attach(&self, _: Arc<dyn Intake>) {}
 
+    fn settlements_max(&self) -> usize {
+        1
+    }
+
     async fn close(&self) {}
 
     async fn ping(&self) -> Result<()> {
@@ -76,6 +80,7 @@ refuses {
     key_find([u8; 32]) -> Option<(AdminKey, Shop)>;
     key_list(ShopId, Option<KeyId>, u32) -> Vec<AdminKey>;
     key_revoke(ShopId, KeyId, Timestamp) -> bool;
+    key_take_request(KeyId, Timestamp) -> std::result::Result<(), Timestamp>;
     key_touch(KeyId, Timestamp) -> ();
     panel_link_create(ShopId, NewPanelSession, Timestamp) -> ();
     panel_link_redeem(ShopId, [u8; 32], [u8; 32], Timestamp, Timestamp) -> Option<PanelSession>;

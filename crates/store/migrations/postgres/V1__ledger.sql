@@ -33,6 +33,44 @@ CREATE TABLE admin_keys (
 );
 CREATE INDEX admin_keys_of_shop ON admin_keys (shop, id) WHERE revoked_at IS NULL;
 
+-- Requests per admin key, counted by all nodes together. Neither is worth a log record: after a crash counting
+-- begins anew. The n-th request is taken if the one `most` before it lies a window back, and takes its place.
+CREATE UNLOGGED TABLE request_turns (
+    key  uuid PRIMARY KEY,
+    -- Whose place is next, and when the last one was taken.
+    turn integer NOT NULL,
+    at   bigint NOT NULL
+) WITH (fillfactor = 50);
+CREATE UNLOGGED TABLE request_places (
+    key   uuid NOT NULL,
+    place integer NOT NULL,
+    at    bigint NOT NULL,
+    PRIMARY KEY (key, place)
+) WITH (fillfactor = 70);
+
+-- Null where the request is taken, else the moment from which one will be.
+CREATE FUNCTION take_request(of_key uuid, now_ms bigint, most integer, window_ms bigint) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    next_turn integer;
+    before    bigint;
+BEGIN
+    INSERT INTO request_turns (key, turn, at) VALUES (of_key, 0, now_ms) ON CONFLICT (key) DO NOTHING;
+    -- Who was silent for a window begins anew, so that a key has no more places than it ever needed at once.
+    SELECT CASE WHEN at <= now_ms - window_ms THEN 0 ELSE turn END INTO next_turn
+        FROM request_turns WHERE key = of_key FOR UPDATE;
+    SELECT at INTO before FROM request_places WHERE key = of_key AND place = next_turn;
+    -- One that lies far ahead was taken before the clock was set back; nodes' clocks may differ a little.
+    IF before > now_ms - window_ms AND before <= now_ms + 5000 THEN
+        RETURN before + window_ms;
+    END IF;
+    INSERT INTO request_places (key, place, at) VALUES (of_key, next_turn, now_ms)
+        ON CONFLICT (key, place) DO UPDATE SET at = EXCLUDED.at;
+    UPDATE request_turns SET turn = (next_turn + 1) % most, at = now_ms WHERE key = of_key;
+    RETURN NULL;
+END
+$$;
+
 CREATE TABLE webhooks (
     -- The lane: a number is never used twice.
     seq            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -1,6 +1,6 @@
 //! Admin keys.
 
-use sellvik_domain::{AdminKey, KeyId, Name, Scope, Scopes, Shop};
+use sellvik_domain::{AdminKey, KeyId, Name, Scope, Scopes, Shop, Timestamp};
 
 use super::fixtures::{Ledger, at};
 use crate::StoreError;
@@ -89,4 +89,43 @@ pub(crate) async fn a_walk_over_keys_holds_while_they_grow(ledger: &Ledger) {
         ledger.key(&shop, late).await;
     }
     assert_eq!(walked, expected);
+}
+
+pub(crate) async fn a_key_has_a_thousand_requests_in_any_minute(ledger: &Ledger) {
+    let shop = ledger.shop("acme").await;
+    let (key, other) = (ledger.key(&shop, 1).await, ledger.key(&shop, 2).await);
+    let (mut now, mut taken, mut refused) = (at(0), Vec::new(), 0);
+    // Bursts, trickles and silences of more than a minute.
+    for n in 0..3000_i64 {
+        let gap = if n % 1400 == 0 { 61_000 } else { (n * n + 7 * n) % 91 };
+        now = Timestamp::from_millis(now.as_millis() + gap);
+        let minute_ago = now.as_millis() - 60_000;
+        let in_window = taken.iter().filter(|taken| **taken > minute_ago).count();
+        match ledger.key_take_request(key.id, now).await.unwrap() {
+            Ok(()) => assert!(in_window < 1000, "request {n} is one too many"),
+            Err(free) => {
+                assert_eq!(in_window, 1000, "request {n} was refused early");
+                assert!(
+                    ledger.key_take_request(key.id, now).await.unwrap().is_err(),
+                    "as long as time stands"
+                );
+                (now, refused) = (free, refused + 1);
+                assert_eq!(ledger.key_take_request(key.id, now).await.unwrap(), Ok(()), "waiting suffices");
+            }
+        }
+        taken.push(now.as_millis());
+    }
+    assert!(refused > 0);
+    assert_eq!(ledger.key_take_request(other.id, now).await.unwrap(), Ok(()), "each key is counted alone");
+}
+
+pub(crate) async fn a_clock_that_is_set_back_locks_no_key_out(ledger: &Ledger) {
+    let shop = ledger.shop("acme").await;
+    let key = ledger.key(&shop, 1).await;
+    for now in [at(7200), at(3600)] {
+        for _ in 0..1000 {
+            assert_eq!(ledger.key_take_request(key.id, now).await.unwrap(), Ok(()));
+        }
+        assert!(ledger.key_take_request(key.id, now).await.unwrap().is_err());
+    }
 }

@@ -46,6 +46,8 @@ macro_rules! suite {
                 another_shops_keys_are_out_of_reach;
                 the_last_use_only_moves_on;
                 a_walk_over_keys_holds_while_they_grow;
+                a_key_has_a_thousand_requests_in_any_minute;
+                a_clock_that_is_set_back_locks_no_key_out;
             }
             webhooks {
                 a_webhook_survives_as_it_was_written;

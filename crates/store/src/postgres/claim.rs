@@ -86,7 +86,7 @@ pub(super) async fn claim(ledger: &Ledger, lanes: &[ClaimLane], now: Timestamp) 
     let bodies: HashMap<Uuid, Arc<EventBody>> = bodies.collect::<Result<_>>()?;
     let lost: Vec<DeliveryId> =
         chosen.iter().filter(|one| !bodies.contains_key(&one.event)).map(|one| one.delivery).collect();
-    give_up(ledger, &tx, &lost, now).await?;
+    give_up(&tx, &lost, now).await?;
     tx.commit().await?;
     let mut claimed = Claimed::default();
     for row in next {
@@ -198,7 +198,7 @@ pub(super) fn body(row: &Row) -> Result<EventBody> {
 
 /// A delivery whose event is gone can never be sent; left waiting, it would be claimed for ever and stand
 /// before what its lane still can send.
-async fn give_up(ledger: &Ledger, tx: &Transaction<'_>, lost: &[DeliveryId], now: Timestamp) -> Result<()> {
+async fn give_up(tx: &Transaction<'_>, lost: &[DeliveryId], now: Timestamp) -> Result<()> {
     if lost.is_empty() {
         return Ok(());
     }
@@ -209,7 +209,7 @@ async fn give_up(ledger: &Ledger, tx: &Transaction<'_>, lost: &[DeliveryId], now
         tracing::error!(delivery_id = %entry.id, "dropped: the ledger has lost this delivery's event");
         outcome.dropped(entry, DropReason::AttemptsExhausted, now);
     }
-    outcome.write(ledger, tx).await
+    outcome.write(tx).await
 }
 
 /// Leases are looked at where they are a third over: there are many, and each would be written anew.

@@ -12,7 +12,7 @@ use super::ledger::{Ledger, Promises};
 use super::partitions::day_of;
 use super::publish::{NewDelivery, event_row};
 use super::stretches::{stretches, with_event};
-use super::tables::{Events, Queue};
+use super::tables::{Events, NewQueue};
 use super::{bulk, claim, lanes, rows};
 use crate::{DeliveryDetail, Result, StoreError};
 
@@ -175,7 +175,7 @@ pub(super) async fn again(
     }
     let mut new = NewDelivery::new(hook.shop, hook.lane, fresh, event, candidate.test);
     new.repeats = Some((candidate.id, DeliveryId::from_bytes(candidate.origin.into_bytes())));
-    let mut queue = Queue::default();
+    let mut queue = NewQueue::default();
     queue.push(new.row(promises, ledger.node, body.envelope.len()));
     let lease = ledger.lease_secs();
     tokio::try_join!(biased; bulk::write(tx, &events), bulk::write_with(tx, &queue, Some(&lease)))?;

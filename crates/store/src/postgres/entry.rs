@@ -28,7 +28,7 @@ pub(super) struct Entry {
     test: bool,
     redelivery_of: Option<Uuid>,
     origin: Option<Uuid>,
-    epoch: i64,
+    pub(super) epoch: i64,
     pub(super) attempts: i32,
     last: Last,
 }
@@ -137,7 +137,6 @@ impl Entry {
             test: self.test,
             redelivery_of: self.redelivery_of,
             origin: self.origin,
-            owner: None,
             epoch: self.epoch + 1,
             attempts: self.attempts,
             started_at: self.last.started_at,

@@ -64,7 +64,13 @@ pub(super) async fn revoke(tx: &Transaction<'_>, shop: ShopId, id: KeyId, at: Ti
                AND shop = (SELECT seq FROM shops WHERE id = $3)";
     let statement = tx.prepare_cached(sql).await?;
     let ids = (rows::id(id.as_bytes()), rows::id(shop.as_bytes()));
-    Ok(tx.execute(&statement, &[&at.as_millis(), &ids.0, &ids.1]).await? > 0)
+    if tx.execute(&statement, &[&at.as_millis(), &ids.0, &ids.1]).await? == 0 {
+        return Ok(false);
+    }
+    for sql in ["DELETE FROM request_turns WHERE key = $1", "DELETE FROM request_places WHERE key = $1"] {
+        tx.execute(&tx.prepare_cached(sql).await?, &[&ids.0]).await?;
+    }
+    Ok(true)
 }
 
 pub(super) async fn touch(sessions: &Sessions, id: KeyId, at: Timestamp) -> Result<()> {

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::partitions::Partitions;
 use super::session::Sessions;
+use super::throttle::Refused;
 use crate::endpoints::EndpointCache;
 use crate::routes::Routes;
 use crate::seal::Sealer;
@@ -25,6 +26,7 @@ pub(super) struct Ledger {
     pub(super) endpoints: EndpointCache,
     pub(super) routes: RoutesCache,
     pub(super) partitions: Partitions,
+    pub(super) refused: Refused,
     pub(super) intake: OnceLock<Arc<dyn Intake>>,
     pub(super) world: World,
     /// What dispatch here had no room for, until the other nodes are told.

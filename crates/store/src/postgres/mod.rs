@@ -27,6 +27,7 @@ mod sweep;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod webhooks;
 
 use std::sync::Arc;
@@ -50,6 +51,9 @@ use listen::Note;
 use publisher::Publisher;
 
 pub use open::{PostgresAddress, PostgresSettings};
+
+/// Settlements to a write: each has a transaction's cost to share, and nobody waits for it but the next one.
+const SETTLEMENTS_MAX: usize = 512;
 
 /// The ledger in a PostgreSQL database, as one node sees it.
 pub struct PostgresStore {
@@ -91,6 +95,10 @@ impl Store for PostgresStore {
     fn attach(&self, intake: Arc<dyn Intake>) {
         // Attached once, when the service is put together; a second one would not be heard.
         let _ = self.ledger.intake.set(intake);
+    }
+
+    fn settlements_max(&self) -> usize {
+        SETTLEMENTS_MAX
     }
 
     async fn close(&self) {
@@ -150,6 +158,14 @@ impl Store for PostgresStore {
 
     async fn key_revoke(&self, shop: ShopId, id: KeyId, at: Timestamp) -> Result<bool> {
         Ok(in_transaction!(self, tx => keys::revoke(tx, shop, id, at)))
+    }
+
+    async fn key_take_request(
+        &self,
+        id: KeyId,
+        now: Timestamp,
+    ) -> Result<std::result::Result<(), Timestamp>> {
+        throttle::take(&self.ledger, id, now).await
     }
 
     async fn key_touch(&self, id: KeyId, at: Timestamp) -> Result<()> {

@@ -14,6 +14,7 @@ use super::ledger::{Ledger, RoutesCache};
 use super::partitions::Partitions;
 use super::publisher::Publisher;
 use super::session::Sessions;
+use super::throttle::Refused;
 use super::{PostgresStore, listen};
 use crate::endpoints::EndpointCache;
 use crate::seal::Sealer;
@@ -125,6 +126,7 @@ impl PostgresStore {
             endpoints: EndpointCache::default(),
             routes: RoutesCache::default(),
             partitions: Partitions::default(),
+            refused: Refused::default(),
             intake: OnceLock::new(),
             world: settings.world.clone(),
             overflow: Arc::default(),

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::bulk::{self, Bulk as _};
 use super::ledger::{Ledger, Promises};
-use super::tables::{EventIdRow, EventIds, EventRow, Events, Queue, QueueRow};
+use super::tables::{EventIdRow, EventIds, EventRow, Events, NewQueue, NewRow};
 use super::{lanes, routes, rows};
 use crate::envelope::envelope;
 use crate::routes::Routes;
@@ -91,32 +91,19 @@ impl NewDelivery {
 
     /// The row to write: leased to this node if dispatch has room for so many bytes. It is asked once, however
     /// often the row is written.
-    pub(super) fn row(&mut self, promises: &mut Promises, node: i32, bytes: usize) -> QueueRow {
+    pub(super) fn row(&mut self, promises: &mut Promises, node: i32, bytes: usize) -> NewRow {
         let (shop, lane) = (self.shop.id, self.lane);
         let leased = *self.leased.get_or_insert_with(|| promises.reserve(shop, lane, bytes));
-        QueueRow {
+        NewRow {
             id: rows::id(self.id.as_bytes()),
             shop: self.shop.seq,
             webhook: self.lane.0,
             event: rows::id(self.event.as_bytes()),
-            status: 0,
             due: rows::made_at(self.id).as_millis(),
-            put_off: false,
-            entry: 0,
-            client_error: false,
             test: self.test,
             redelivery_of: self.repeats.map(|(repeated, _)| rows::id(repeated.as_bytes())),
             origin: self.repeats.map(|(_, origin)| rows::id(origin.as_bytes())),
             owner: leased.then_some(node),
-            epoch: if leased { FIRST_EPOCH } else { 0 },
-            attempts: 0,
-            started_at: None,
-            ended_at: None,
-            duration_ms: None,
-            response_code: None,
-            error: None,
-            final_host: None,
-            response_body: None,
         }
     }
 
@@ -215,7 +202,7 @@ async fn write_again(
 ) -> Result<Vec<Result<Published>>> {
     let mut fresh = take_ids(tx, planned).await?;
     let mut known = if fresh.len() < planned.len() { known(tx, planned).await? } else { HashMap::new() };
-    let (mut events, mut queue) = (Events::default(), Queue::default());
+    let (mut events, mut queue) = (Events::default(), NewQueue::default());
     let mut answers = Vec::with_capacity(planned.len());
     for planned in &mut *planned {
         let key = rows::id(planned.key.as_bytes());

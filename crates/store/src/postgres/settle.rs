@@ -14,7 +14,7 @@ use super::routes;
 use super::rows;
 use super::tables::{Attempts, CounterRow, Counters, History, HourRow, Hours, Queue};
 use crate::tally::Tally;
-use crate::{NewEvent, Result, Settled, Settlement, Settling};
+use crate::{Lease, NewEvent, Result, Settled, Settlement, Settling};
 
 pub(super) async fn settle(ledger: &Ledger, settlements: &[Settlement]) -> Result<Vec<Settling>> {
     // Before the transaction, which must not wait for a second connection.
@@ -31,7 +31,7 @@ pub(super) async fn settle(ledger: &Ledger, settlements: &[Settlement]) -> Resul
     let mut answers = Vec::with_capacity(settlements.len());
     let mut news: Vec<(&NewEvent, Lane)> = Vec::new();
     for settlement in settlements {
-        let Some(entry) = taken.remove(&settlement.lease.delivery()) else {
+        let Some(entry) = taken.remove(&settlement.lease) else {
             answers.push(Settling::LeaseLost);
             continue;
         };
@@ -39,7 +39,7 @@ pub(super) async fn settle(ledger: &Ledger, settlements: &[Settlement]) -> Resul
         news.extend(settlement.notice.as_ref().map(|notice| (notice, settlement.lane)));
         answers.push(Settling::Recorded);
     }
-    outcome.write(ledger, &tx).await?;
+    outcome.write(&tx).await?;
     let mut planned = Vec::new();
     for (notice, failed) in news {
         let Some(routes) = routes.get(&notice.shop) else { continue };
@@ -66,7 +66,7 @@ pub(super) async fn settle(ledger: &Ledger, settlements: &[Settlement]) -> Resul
 /// Takes what is settled out of the queue, by the latest of the leases given for each. The second condition
 /// looks the lease's epoch up by the place of its delivery among them: a join could be planned as a walk over
 /// the whole queue.
-async fn take(tx: &Transaction<'_>, settlements: &[Settlement]) -> Result<HashMap<DeliveryId, Entry>> {
+async fn take(tx: &Transaction<'_>, settlements: &[Settlement]) -> Result<HashMap<Lease, Entry>> {
     let mut latest: HashMap<DeliveryId, i64> = HashMap::new();
     for Settlement { lease, .. } in settlements {
         let epoch = latest.entry(lease.delivery()).or_insert(lease.epoch);
@@ -79,7 +79,7 @@ async fn take(tx: &Transaction<'_>, settlements: &[Settlement]) -> Result<HashMa
          AND epoch = ($2::bigint[])[array_position($1::uuid[], id)] RETURNING {ENTRY}"
     );
     let taken = Entry::take(tx, &sql, &[&ids, &epochs]).await?;
-    Ok(taken.into_iter().map(|entry| (entry.id, entry)).collect())
+    Ok(taken.into_iter().map(|entry| (Lease::of(entry.id, entry.epoch), entry)).collect())
 }
 
 /// What deliveries taken out of the queue became.
@@ -144,13 +144,12 @@ impl Outcome {
     }
 
     /// Writes it all. The counters come last: their rows are what others wait for.
-    pub(super) async fn write(mut self, ledger: &Ledger, tx: &Transaction<'_>) -> Result<()> {
+    pub(super) async fn write(mut self, tx: &Transaction<'_>) -> Result<()> {
         let (counters, hours) = self.counts();
-        let lease = ledger.lease_secs();
         tokio::try_join!(
             biased;
             bulk::write(tx, &self.history),
-            bulk::write_with(tx, &self.queue, Some(&lease)),
+            bulk::write(tx, &self.queue),
             bulk::write(tx, &self.attempts),
             bulk::write(tx, &counters),
             bulk::write(tx, &hours),

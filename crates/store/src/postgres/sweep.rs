@@ -43,7 +43,7 @@ pub(super) async fn drop_waiting(
             dropped += 1;
         }
     }
-    outcome.write(ledger, &tx).await?;
+    outcome.write(&tx).await?;
     ledger.sessions.commit(tx).await?;
     Ok(dropped)
 }

@@ -34,10 +34,28 @@ bulk! {
 }
 
 bulk! {
-    /// An undecided delivery; leased for so many seconds ({next}) if it has an owner.
+    /// A delivery that is made now; leased for so many seconds ({next}) if it has an owner, by its first claim.
+    NewRow in NewQueue,
+    "INSERT INTO queue ({columns}, status, put_off, entry, client_error, attempts, epoch, lease_until)
+     SELECT {columns}, 0, false, 0, false, 0, CASE WHEN owner IS NULL THEN 0 ELSE 1 END,
+            CASE WHEN owner IS NOT NULL THEN now() + make_interval(secs => {next}) END FROM {rows}",
+    {
+        id: Uuid as "uuid",
+        shop: i64 as "bigint",
+        webhook: i64 as "bigint",
+        event: Uuid as "uuid",
+        due: i64 as "bigint",
+        test: bool as "boolean",
+        redelivery_of: Option<Uuid> as "uuid",
+        origin: Option<Uuid> as "uuid",
+        owner: Option<i32> as "integer",
+    }
+}
+
+bulk! {
+    /// One that goes back, nobody's.
     QueueRow in Queue,
-    "INSERT INTO queue ({columns}, lease_until)
-     SELECT {columns}, CASE WHEN owner IS NOT NULL THEN now() + make_interval(secs => {next}) END FROM {rows}",
+    "INSERT INTO queue ({columns}) SELECT {columns} FROM {rows}",
     {
         id: Uuid as "uuid",
         shop: i64 as "bigint",
@@ -51,7 +69,6 @@ bulk! {
         test: bool as "boolean",
         redelivery_of: Option<Uuid> as "uuid",
         origin: Option<Uuid> as "uuid",
-        owner: Option<i32> as "integer",
         epoch: i64 as "bigint",
         attempts: i32 as "integer",
         started_at: Option<i64> as "bigint",

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sellvik_clock::World;
+use sellvik_domain::KeyId;
 use sellvik_testkit::Postgres;
 
 use super::{PostgresAddress, PostgresSettings, PostgresStore};
@@ -39,3 +40,17 @@ fn open_postgres() -> Schema {
 }
 
 suite!(open_postgres);
+
+#[tokio::test]
+async fn nodes_count_a_keys_requests_together() {
+    let schema = open_postgres();
+    let nodes = [schema.open(Duration::from_secs(20)).await, schema.open(Duration::from_secs(20)).await];
+    let (key, now) = (KeyId::new(World::system().now(), [1; 10]), World::system().now());
+    let mut asked = tokio::task::JoinSet::new();
+    for n in 0..1200 {
+        let node = nodes[n % 2].clone();
+        asked.spawn(async move { node.key_take_request(key, now).await.unwrap().is_ok() });
+    }
+    let taken = asked.join_all().await.into_iter().filter(|taken| *taken).count();
+    assert_eq!(taken, 1000);
+}

@@ -44,6 +44,7 @@ use sellvik_domain::{
 
 use crate::endpoints::EndpointCache;
 use crate::seal::Sealer;
+use crate::throttle::Throttle;
 use crate::{
     ClaimLane, Claimed, DeliveryDetail, DeliverySearch, Found, Intake, Job, Lease, NewEvent, NewPanelSession,
     NewWebhook, Published, Result, Settlement, Settling, Store, Waiting, Window,
@@ -62,7 +63,11 @@ pub struct SqliteStore {
     shared: Arc<Shared>,
     writer: Writer,
     readers: Readers,
+    throttle: Throttle,
 }
+
+/// Settlements to a write. All writes are one thread's: a publish waits for the one before it.
+const SETTLEMENTS_MAX: usize = 128;
 
 /// What the writer thread and the async side both need.
 struct Shared {
@@ -105,6 +110,10 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn attach(&self, intake: Arc<dyn Intake>) {
         self.writer.attach(intake);
+    }
+
+    fn settlements_max(&self) -> usize {
+        SETTLEMENTS_MAX
     }
 
     async fn close(&self) {
@@ -152,6 +161,14 @@ impl Store for SqliteStore {
 
     async fn key_revoke(&self, shop: ShopId, id: KeyId, at: Timestamp) -> Result<bool> {
         self.write(move |batch| keys::revoke(batch, shop, id, at)).await
+    }
+
+    async fn key_take_request(
+        &self,
+        id: KeyId,
+        now: Timestamp,
+    ) -> Result<std::result::Result<(), Timestamp>> {
+        Ok(self.throttle.take(id, now))
     }
 
     async fn key_touch(&self, id: KeyId, at: Timestamp) -> Result<()> {

@@ -20,6 +20,7 @@ use super::writer::Writer;
 use super::{Shared, SqliteStore};
 use crate::endpoints::EndpointCache;
 use crate::seal::Sealer;
+use crate::throttle::Throttle;
 use crate::{EncryptionKey, OpenError};
 
 /// How the embedded ledger is opened.
@@ -71,7 +72,7 @@ impl SqliteStore {
         let io = |source| OpenError::Io { path: path.clone(), source };
         let checkpointer = Checkpointer::start(connect(path)?).map_err(io)?;
         let writer = Writer::start(db, checkpointer, shared.clone()).map_err(io)?;
-        Ok(Self { shared, writer, readers: Readers::new(readers) })
+        Ok(Self { shared, writer, readers: Readers::new(readers), throttle: Throttle::default() })
     }
 }
 
