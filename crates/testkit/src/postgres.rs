@@ -1,5 +1,6 @@
 //! A PostgreSQL server of the tests' own: made in a folder of its own, gone with the process that started it.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
@@ -7,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+mod faults;
 
 /// `nobody`: PostgreSQL refuses to run as root.
 const NOBODY: u32 = 65_534;
@@ -53,21 +56,21 @@ impl Postgres {
 
     /// Starts a server with these options, beside what a test needs anyway.
     pub fn start(options: &'static str) -> Self {
-        let folder =
-            std::env::temp_dir().join(format!("sellvik-postgres-{}-{}", std::process::id(), free_port()));
-        let port = free_port();
-        let mut server = Self { bin: bin(), folder, port, options, keeper: None, schemas: AtomicU32::new(0) };
+        let mut server = Self::new(options);
         server.run();
         server
     }
 
+    fn new(options: &'static str) -> Self {
+        let port = free_port();
+        let folder = std::env::temp_dir().join(format!("sellvik-postgres-{}-{port}", std::process::id()));
+        Self { bin: bin(), folder, port, options, keeper: None, schemas: AtomicU32::new(0) }
+    }
+
     fn run(&mut self) {
-        let mut command = Command::new("sh");
+        let mut command = as_nobody("sh");
         command.args(["-c", KEEPER, "sh"]).arg(&self.bin).arg(&self.folder);
-        command.arg(self.port.to_string()).arg(self.options).process_group(0);
-        if is_root() {
-            command.uid(NOBODY).gid(NOBODY);
-        }
+        command.arg(self.port.to_string()).arg(self.options);
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut ready = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut ready).unwrap();
@@ -86,12 +89,22 @@ impl Postgres {
     pub fn schema(&self) -> String {
         let schema = format!("ledger_{}", self.schemas.fetch_add(1, Ordering::Relaxed));
         self.sql(&format!("CREATE SCHEMA {schema}"));
-        format!("postgres://sellvik@127.0.0.1:{}/postgres?options=-csearch_path%3D{schema}", self.port)
+        format!("{}?options=-csearch_path%3D{schema}", self.address())
+    }
+
+    /// Its database's address.
+    pub fn address(&self) -> String {
+        format!("postgres://sellvik@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// The port it listens on, on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// What a statement prints, as `psql` shows it without frills.
     pub fn sql(&self, sql: &str) -> String {
-        self.ask(&format!("postgres://sellvik@127.0.0.1:{}/postgres", self.port), sql)
+        self.ask(&self.address(), sql)
     }
 
     /// The same, in the schema that this address tells.
@@ -125,6 +138,16 @@ fn bin() -> PathBuf {
     // The newest, and Debian's own folders first: what else is in the path may lack some of the programs.
     found.sort_by_key(|bin| (bin.starts_with(debian), bin.clone()));
     found.pop().expect("PostgreSQL's server is not installed; scripts/test installs it")
+}
+
+/// A command in a group of its own, so that what ends the tests by the keyboard leaves it to its keeper.
+fn as_nobody(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.process_group(0);
+    if is_root() {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    command
 }
 
 fn is_root() -> bool {

@@ -15,15 +15,15 @@ mod dev;
 mod erased;
 mod keys;
 mod ledger;
-mod load;
+pub(crate) mod load;
 mod logs;
-mod sink;
+pub(crate) mod sink;
 mod stops;
 
-pub(super) const EVENTS: &str = "/api/v1/platform/events";
+pub(crate) const EVENTS: &str = "/api/v1/platform/events";
 
 /// The real binary, with nothing of the tests' own environment.
-fn sellvik(arguments: &[&str]) -> Command {
+pub(crate) fn sellvik(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sellvik"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("SELLVIK_")) {
         command.env_remove(name);
@@ -76,14 +76,14 @@ impl Pid {
 }
 
 /// A running process of the service.
-pub(super) struct Node {
-    pub(super) program: Program,
+pub(crate) struct Node {
+    pub(crate) program: Program,
     /// Where it listens.
-    address: String,
+    pub(crate) address: String,
     /// Calls with the platform key.
-    pub(super) platform: Client,
+    pub(crate) platform: Client,
     /// The platform key.
-    key: String,
+    pub(crate) key: String,
 }
 
 impl Node {
@@ -95,24 +95,30 @@ impl Node {
 
     /// As [`Node::start`], with this command.
     pub(super) async fn run(folder: &Path, command: &mut Command) -> Self {
+        let key = || std::fs::read_to_string(folder.join("platform.key")).unwrap().trim().to_owned();
+        Self::run_with(command, key).await
+    }
+
+    /// Runs a command; `key` tells its platform key once it listens.
+    pub(crate) async fn run_with(command: &mut Command, key: impl FnOnce() -> String) -> Self {
         let program = Program::start(command);
         let listening = |line: &str| {
             let line: Value = serde_json::from_str(line).ok()?;
             (line["message"] == "listening").then(|| line["address"].as_str().unwrap().to_owned())
         };
         let address = program.err.first("the line that says where it listens", listening).await;
-        let key = std::fs::read_to_string(folder.join("platform.key")).unwrap().trim().to_owned();
+        let key = key();
         let platform = Client::new(&address).with_bearer(&key);
         Self { program, address, platform, key }
     }
 
     /// A client of this process with an admin key.
-    pub(super) fn admin(&self, shop: &Shop) -> Client {
+    pub(crate) fn admin(&self, shop: &Shop) -> Client {
         Client::new(&self.address).with_bearer(&shop.key)
     }
 
     /// Makes a dev shop with a key.
-    pub(super) async fn shop(&self) -> Shop {
+    pub(crate) async fn shop(&self) -> Shop {
         let shop = json!({"subdomain": "acme", "dev": true});
         let id = self.platform.post("/api/v1/platform/shops", &shop).await.expect(201)["id"].clone();
         let path = format!("/api/v1/platform/shops/{}/keys", id.as_str().unwrap());
@@ -122,7 +128,7 @@ impl Node {
     }
 
     /// Registers a webhook; its object.
-    pub(super) async fn webhook(&self, shop: &Shop, url: &str) -> Value {
+    pub(crate) async fn webhook(&self, shop: &Shop, url: &str) -> Value {
         self.webhook_for(shop, url, "order.cancelled").await
     }
 
@@ -133,7 +139,7 @@ impl Node {
     }
 
     /// Publishes an event of this id; the answer.
-    pub(super) async fn publish(&self, shop: &Shop, id: &str) -> Value {
+    pub(crate) async fn publish(&self, shop: &Shop, id: &str) -> Value {
         self.platform.post(EVENTS, &event(shop, id)).await.expect(202)
     }
 
@@ -152,11 +158,11 @@ impl Node {
 
 /// A shop, whichever process serves it.
 #[derive(Clone)]
-pub(super) struct Shop {
-    pub(super) id: String,
+pub(crate) struct Shop {
+    pub(crate) id: String,
     key: String,
 }
 
-pub(super) fn event(shop: &Shop, id: &str) -> Value {
+pub(crate) fn event(shop: &Shop, id: &str) -> Value {
     json!({"shop": shop.id, "type": "order.cancelled", "id": id, "data": {"order": {"id": "ord_1"}}})
 }

@@ -258,11 +258,20 @@ impl Shop {
 
 /// Asks again and again until the answer is good; fails with the last one after 20 s.
 pub async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Result<T, Value>) -> T {
+    eventually_within(PATIENCE, what, ask).await
+}
+
+/// The same, with a patience of its own.
+pub async fn eventually_within<T>(
+    patience: Duration,
+    what: &str,
+    ask: impl AsyncFn() -> Result<T, Value>,
+) -> T {
     let started = Instant::now();
     loop {
         match ask().await {
             Ok(answer) => return answer,
-            Err(last) if started.elapsed() > PATIENCE => panic!("waited for {what}, last saw {last:#}"),
+            Err(last) if started.elapsed() > patience => panic!("waited for {what}, last saw {last:#}"),
             Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
         }
     }

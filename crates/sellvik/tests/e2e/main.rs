@@ -30,6 +30,7 @@ mod hostile_receivers;
 mod listing;
 mod managing;
 mod manners;
+mod nodes;
 mod openapi;
 mod outcomes;
 mod panel;

@@ -36,7 +36,21 @@ impl Program {
 
     /// Asks it to end, as a service manager does.
     pub fn terminate(&self) {
-        let signal = format!("kill -TERM {}", self.child.id());
+        self.signal("TERM");
+    }
+
+    /// Stops it in its tracks until [`Program::resume`].
+    pub fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let signal = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &signal]).status().unwrap().success());
     }
 

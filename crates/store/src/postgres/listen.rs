@@ -10,7 +10,7 @@ use deadpool_postgres::Transaction;
 use sellvik_domain::{Lane, ShopId, Timestamp};
 use tokio::time::timeout;
 use tokio_postgres::tls::MakeTlsConnect;
-use tokio_postgres::{AsyncMessage, NoTls, Socket};
+use tokio_postgres::{AsyncMessage, Client, NoTls, Socket};
 use uuid::Uuid;
 
 use super::ledger::Ledger;
@@ -24,8 +24,10 @@ use crate::{Result, StoreError};
 const BEAT: Duration = Duration::from_millis(300);
 const BEAT_ANSWER: Duration = Duration::from_millis(400);
 
-/// Pause before listening is tried again.
-const RETRY: Duration = Duration::from_millis(200);
+/// Pause before listening is tried again, and how long that may take. As long as nobody is heard, all that is kept
+/// at hand is thrown away this often: so a change counts within the second all the same.
+const RETRY: Duration = Duration::from_millis(100);
+const BEGIN: Duration = Duration::from_millis(500);
 
 /// How long lanes are gathered for a note, and how many go into one, which may have 8000 bytes.
 const GATHER: Duration = Duration::from_millis(20);
@@ -106,22 +108,34 @@ pub(super) async fn tell_of_waiting(ledger: Arc<Ledger>) {
 
 /// Listens for as long as the ledger is open.
 pub(super) async fn listen(ledger: Arc<Ledger>, address: PostgresAddress) {
+    let mut heard = true;
     loop {
-        let ended = match address.tls() {
-            Some(tls) => connect_and_hear(&ledger, &address, tls).await,
-            None => connect_and_hear(&ledger, &address, NoTls).await,
+        let begun = async {
+            match address.tls() {
+                Some(tls) => begin(&ledger, &address, tls).await,
+                None => begin(&ledger, &address, NoTls).await,
+            }
         };
+        let begun = timeout(BEGIN, begun).await.map_err(StoreError::unavailable).flatten();
         // Whatever is kept at hand may have changed unheard.
         ledger.all_changed();
-        if let Err(error) = ended {
-            tracing::warn!(error = %chain(&error), "the other nodes cannot be heard; listening is tried again");
+        let ended = match begun {
+            Ok(client) => {
+                heard = true;
+                hear(client).await
+            }
+            Err(error) => error,
+        };
+        if std::mem::replace(&mut heard, false) {
+            tracing::warn!(error = %chain(&ended), "the other nodes cannot be heard; listening is tried again");
         }
+        ledger.all_changed();
         tokio::time::sleep(RETRY).await;
     }
 }
 
-/// Hears until the connection ends or does not answer in time.
-async fn connect_and_hear<T>(ledger: &Arc<Ledger>, address: &PostgresAddress, tls: T) -> Result<()>
+/// A connection that listens.
+async fn begin<T>(ledger: &Arc<Ledger>, address: &PostgresAddress, tls: T) -> Result<Client>
 where
     T: MakeTlsConnect<Socket>,
     T::Stream: Send + 'static,
@@ -137,10 +151,18 @@ where
         }
     });
     client.batch_execute(&format!("LISTEN \"{}\"", ledger.channel)).await?;
-    ledger.all_changed();
+    Ok(client)
+}
+
+/// Returns once the connection has ended or does not answer in time.
+async fn hear(client: Client) -> StoreError {
     loop {
         tokio::time::sleep(BEAT).await;
-        timeout(BEAT_ANSWER, client.simple_query("")).await.map_err(StoreError::unavailable)??;
+        match timeout(BEAT_ANSWER, client.simple_query("")).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return error.into(),
+            Err(late) => return StoreError::unavailable(late),
+        }
     }
 }
 

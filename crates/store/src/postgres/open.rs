@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use parking_lot::Mutex;
 use sellvik_clock::World;
 use tokio::task::JoinSet;
@@ -107,7 +107,10 @@ impl PostgresStore {
     pub async fn open(settings: &PostgresSettings) -> Result<Self, OpenError> {
         let pool = pool(&settings.address)?;
         let sessions = Sessions::new(pool.clone());
-        let unreachable = |error: deadpool_postgres::PoolError| OpenError::Unreachable(Box::new(error));
+        let unreachable = |error| match error {
+            PoolError::Backend(error) => OpenError::Unreachable(Box::new(error)),
+            error => OpenError::Unreachable(Box::new(error)),
+        };
         let mut db = Object::take(pool.get().await.map_err(unreachable)?);
         // On a connection that is closed afterwards: the lock goes with it, whatever happens.
         db.execute(

@@ -94,31 +94,33 @@ impl Publisher {
         Vec::new()
     }
 
-    /// The answer; an error if there is none, or none that is whole.
     async fn publish(&self, events: &[Value]) -> io::Result<(u16, Value)> {
         let (path, body) = match events {
             [one] if !self.batches => (EVENTS.to_owned(), one.to_string()),
             many => (format!("{EVENTS}/batch"), json!({"events": many}).to_string()),
         };
-        let mut stream = TcpStream::connect(&self.address).await?;
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\
-             Content-Length: {}\r\n\r\n{body}",
-            self.address,
-            self.key,
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-        let body = answer.split_once("\r\n\r\n").and_then(|(_, body)| serde_json::from_str(body).ok());
-        status.zip(body).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+        post(&self.address, &self.key, &path, &body).await
     }
 }
 
+/// The answer; an error if there is none, or none that is whole.
+pub(crate) async fn post(address: &str, key: &str, path: &str, body: &str) -> io::Result<(u16, Value)> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let body = answer.split_once("\r\n\r\n").and_then(|(_, body)| serde_json::from_str(body).ok());
+    status.zip(body).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}
+
 /// Waits until each of these events has a delivery and all deliveries have succeeded.
-pub(super) async fn succeeded_everywhere(node: &Node, shop: &Shop, webhook: &Value, ids: &[String]) {
+pub(crate) async fn succeeded_everywhere(node: &Node, shop: &Shop, webhook: &Value, ids: &[String]) {
     eventually("every accepted event's success", async || {
         let deliveries = node.deliveries(shop, webhook).await;
         let of: BTreeMap<&str, &Value> =

@@ -1,6 +1,6 @@
 //! Receivers of several tempers at one address, and an exact record of what came.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,14 +24,14 @@ const FAILURES: usize = 2;
 
 /// One request that arrived whole.
 #[derive(Clone, Debug)]
-pub(super) struct Arrival {
-    pub(super) path: String,
+pub(crate) struct Arrival {
+    pub(crate) path: String,
     /// When it was signed, in seconds.
-    pub(super) signed: i64,
+    pub(crate) signed: i64,
 }
 
 /// `/slow` takes its time, `/failing` fails twice, `/drained…` fails always, all else takes what comes.
-pub(super) struct Sink {
+pub(crate) struct Sink {
     address: String,
     board: Board,
     listening: JoinHandle<()>,
@@ -44,11 +44,16 @@ struct Seen {
     arrivals: Vec<Arrival>,
     /// How often each delivery arrived.
     times: BTreeMap<String, usize>,
+    /// How often each event arrived at each path.
+    events: BTreeMap<(String, String), usize>,
+    /// Deliveries that are being answered, and how many arrived while they were.
+    open: BTreeSet<String>,
+    at_once: usize,
     connections: usize,
 }
 
 impl Sink {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let board = Board::default();
@@ -56,27 +61,43 @@ impl Sink {
         Self { address, board, listening }
     }
 
-    pub(super) fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
     /// All that arrived so far.
-    pub(super) fn arrivals(&self) -> Vec<Arrival> {
+    pub(crate) fn arrivals(&self) -> Vec<Arrival> {
         self.board.borrow().arrivals.clone()
     }
 
     /// How often each delivery arrived so far.
-    pub(super) fn times(&self) -> BTreeMap<String, usize> {
+    pub(crate) fn times(&self) -> BTreeMap<String, usize> {
         self.board.borrow().times.clone()
     }
 
+    /// How often each event arrived at each path.
+    pub(crate) fn events(&self) -> BTreeMap<(String, String), usize> {
+        self.board.borrow().events.clone()
+    }
+
+    /// How many deliveries arrived while they were being answered already.
+    pub(crate) fn at_once(&self) -> usize {
+        self.board.borrow().at_once
+    }
+
+    /// Waits until so many events arrived at this path.
+    pub(crate) async fn took(&self, path: &str, many: usize) {
+        let is_so = |seen: &Seen| seen.events.keys().filter(|(at, _)| at == path).count() >= many;
+        self.wait_until(&format!("{many} events at {path}"), is_so).await;
+    }
+
     /// Waits for an arrival at this path.
-    pub(super) async fn arrived_at(&self, path: &str) {
+    pub(crate) async fn arrived_at(&self, path: &str) {
         self.wait_until(path, |seen| seen.arrivals.iter().any(|one| one.path == path)).await;
     }
 
     /// Returns once all that a process sent before its end is on record: its connections have ended.
-    pub(super) async fn quiet(&self) {
+    pub(crate) async fn quiet(&self) {
         // Connections are taken in order: those of the dead process before this one.
         Client::new(&self.address).get("/fence").await.expect(200);
         self.wait_until("the end of all connections", |seen| seen.connections == 0).await;
@@ -115,11 +136,13 @@ async fn take(State(board): State<Board>, uri: Uri, headers: HeaderMap, _body: B
     if delivery.is_empty() {
         return StatusCode::OK;
     }
+    let (event, _open) = (text("webhook-id").to_owned(), Open::new(&board, &delivery));
     let signed = text("webhook-timestamp").parse().unwrap_or_default();
     let mut before = 0;
     board.send_modify(|seen| {
         let times = seen.times.entry(delivery).or_default();
         (before, *times) = (*times, *times + 1);
+        *seen.events.entry((path.clone(), event)).or_default() += 1;
         seen.arrivals.push(Arrival { path: path.clone(), signed });
     });
     if path == "/slow" {
@@ -127,4 +150,22 @@ async fn take(State(board): State<Board>, uri: Uri, headers: HeaderMap, _body: B
     }
     let fails = path.starts_with("/drained") || (path == "/failing" && before < FAILURES);
     if fails { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK }
+}
+
+/// A delivery that is being answered, until the answer is there or its sender is gone.
+struct Open(Board, String);
+
+impl Open {
+    fn new(board: &Board, delivery: &str) -> Self {
+        board.send_modify(|seen| seen.at_once += usize::from(!seen.open.insert(delivery.to_owned())));
+        Self(board.clone(), delivery.to_owned())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.send_modify(|seen| {
+            seen.open.remove(&self.1);
+        });
+    }
 }
