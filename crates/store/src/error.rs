@@ -87,6 +87,23 @@ pub enum OpenError {
         /// The newest schema this version knows.
         known: i64,
     },
+    /// The database was brought up to date by a version that this one cannot work beside.
+    #[error(
+        "the database is a newer sellvik's: its schema is version {found}, and this sellvik knows up to {known} \
+         and cannot serve it any more; start the newer one"
+    )]
+    NewerDatabase {
+        /// Its schema's version.
+        found: i64,
+        /// The newest schema this version knows.
+        known: i64,
+    },
+    /// The PostgreSQL server speaks no TLS.
+    #[error(
+        "the PostgreSQL server speaks no TLS; let it, or, if the network to it is yours alone, \
+         add sslmode=disable to SELLVIK_DATABASE_URL"
+    )]
+    NoTls,
     /// The file is some other program's.
     #[error("{0} is a SQLite file, but not a Sellvik ledger; give SELLVIK_DATABASE_URL another path")]
     NotALedger(std::path::PathBuf),

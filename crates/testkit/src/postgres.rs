@@ -1,13 +1,17 @@
 //! A PostgreSQL server of the tests' own: made in a folder of its own, gone with the process that started it.
 
 use std::ffi::OsStr;
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::TestTls;
 
 mod faults;
 
@@ -36,7 +40,7 @@ pub struct Postgres {
     bin: PathBuf,
     folder: PathBuf,
     port: u16,
-    options: &'static str,
+    options: String,
     keeper: Option<Keeper>,
     schemas: AtomicU32,
 }
@@ -55,22 +59,47 @@ impl Postgres {
     }
 
     /// Starts a server with these options, beside what a test needs anyway.
-    pub fn start(options: &'static str) -> Self {
+    pub fn start(options: &str) -> Self {
         let mut server = Self::new(options);
         server.run();
         server
     }
 
-    fn new(options: &'static str) -> Self {
+    /// Starts one that also speaks TLS, with this identity.
+    pub fn start_tls(tls: &TestTls) -> Self {
+        let mut server = Self::new("");
+        std::fs::create_dir(&server.folder).unwrap();
+        let identity = server.folder.join("identity.pem");
+        std::fs::write(&identity, tls.identity_pem()).unwrap();
+        std::fs::set_permissions(&identity, Permissions::from_mode(0o600)).unwrap();
+        if is_root() {
+            for path in [&server.folder, &identity] {
+                chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+            }
+        }
+        let identity = identity.display();
+        server.options = format!("-c ssl=on -c ssl_cert_file={identity} -c ssl_key_file={identity}");
+        server.run();
+        server
+    }
+
+    fn new(options: &str) -> Self {
         let port = free_port();
         let folder = std::env::temp_dir().join(format!("sellvik-postgres-{}-{port}", std::process::id()));
-        Self { bin: bin(), folder, port, options, keeper: None, schemas: AtomicU32::new(0) }
+        Self {
+            bin: bin(),
+            folder,
+            port,
+            options: options.to_owned(),
+            keeper: None,
+            schemas: AtomicU32::new(0),
+        }
     }
 
     fn run(&mut self) {
         let mut command = as_nobody("sh");
         command.args(["-c", KEEPER, "sh"]).arg(&self.bin).arg(&self.folder);
-        command.arg(self.port.to_string()).arg(self.options);
+        command.arg(self.port.to_string()).arg(&self.options);
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut ready = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut ready).unwrap();

@@ -7,6 +7,9 @@ CREATE TABLE meta (
     value bytea NOT NULL
 );
 
+-- The oldest schema version whose program may serve this database: raised by a migration that takes something away.
+INSERT INTO meta (key, value) VALUES ('served_from', '1');
+
 -- Tells nodes apart; a number is never used twice.
 CREATE SEQUENCE nodes AS integer;
 

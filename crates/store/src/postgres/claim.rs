@@ -213,14 +213,15 @@ async fn give_up(tx: &Transaction<'_>, lost: &[DeliveryId], now: Timestamp) -> R
 }
 
 /// Leases are looked at where they are a third over: there are many, and each would be written anew.
+pub(super) const RENEW: &str = "UPDATE queue SET lease_until = now() + make_interval(secs => $3::float8)
+     WHERE id = ANY($1::uuid[]) AND epoch = ($2::bigint[])[array_position($1::uuid[], id)]
+     AND lease_until < now() + make_interval(secs => $3::float8 * 2 / 3)";
+
 pub(super) async fn renew(ledger: &Ledger, leases: &[Lease]) -> Result<()> {
-    let sql = "UPDATE queue SET lease_until = now() + make_interval(secs => $3::float8)
-               WHERE id = ANY($1::uuid[]) AND epoch = ($2::bigint[])[array_position($1::uuid[], id)]
-               AND lease_until < now() + make_interval(secs => $3::float8 * 2 / 3)";
     for some in leases.chunks(RENEWED_AT_ONCE) {
         let (ids, epochs): (Vec<Uuid>, Vec<i64>) =
             some.iter().map(|lease| (rows::id(lease.delivery().as_bytes()), lease.epoch)).unzip();
-        ledger.sessions.all(sql, &[&ids, &epochs, &ledger.lease_secs()]).await?;
+        ledger.sessions.all(RENEW, &[&ids, &epochs, &ledger.lease_secs()]).await?;
     }
     Ok(())
 }

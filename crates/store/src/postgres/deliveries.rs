@@ -61,7 +61,7 @@ pub(super) async fn get(
     Ok(Some(DeliveryDetail { delivery, subdomain: rows::subdomain(&sent, 1)?, body, attempts }))
 }
 
-fn find_sql() -> String {
+pub(super) fn find_sql() -> String {
     with_event(&stretches(None, "AND id = $2"), "")
 }
 

@@ -13,8 +13,8 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{AsyncMessage, Client, NoTls, Socket};
 use uuid::Uuid;
 
+use super::address::PostgresAddress;
 use super::ledger::Ledger;
-use super::open::PostgresAddress;
 use super::rows;
 use crate::error::chain;
 use crate::{Result, StoreError};

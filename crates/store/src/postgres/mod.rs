@@ -1,5 +1,6 @@
 //! The ledger in PostgreSQL: any number of nodes share one database, and nothing but it.
 
+mod address;
 mod bulk;
 mod claim;
 mod deliveries;
@@ -50,7 +51,8 @@ use ledger::Ledger;
 use listen::Note;
 use publisher::Publisher;
 
-pub use open::{PostgresAddress, PostgresSettings};
+pub use address::PostgresAddress;
+pub use open::PostgresSettings;
 
 /// Settlements to a write: each has a transaction's cost to share, and nobody waits for it but the next one.
 const SETTLEMENTS_MAX: usize = 512;

@@ -7,9 +7,8 @@ use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, Recycli
 use parking_lot::Mutex;
 use sellvik_clock::World;
 use tokio::task::JoinSet;
-use tokio_postgres::Config;
-use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::address::PostgresAddress;
 use super::ledger::{Ledger, RoutesCache};
 use super::partitions::Partitions;
 use super::publisher::Publisher;
@@ -17,6 +16,7 @@ use super::session::Sessions;
 use super::throttle::Refused;
 use super::{PostgresStore, listen};
 use crate::endpoints::EndpointCache;
+use crate::error::chain;
 use crate::seal::Sealer;
 use crate::{EncryptionKey, OpenError};
 
@@ -38,27 +38,6 @@ pub struct PostgresSettings {
     pub lease: Duration,
 }
 
-/// Where a PostgreSQL database is. Holds its password, so it is never printed.
-#[derive(Clone)]
-pub struct PostgresAddress {
-    config: Arc<Config>,
-    tls: Option<Arc<rustls::ClientConfig>>,
-}
-
-impl PartialEq for PostgresAddress {
-    fn eq(&self, other: &Self) -> bool {
-        self.config == other.config
-    }
-}
-
-impl Eq for PostgresAddress {}
-
-impl std::fmt::Debug for PostgresAddress {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PostgresAddress(redacted)")
-    }
-}
-
 /// Connections to a node: what its commits, claims and pages use side by side. The server's default allows a
 /// hundred in all.
 const CONNECTIONS_MAX: usize = 16;
@@ -66,51 +45,11 @@ const CONNECTIONS_MAX: usize = 16;
 /// How long a call waits for a connection before it is answered that the ledger is unavailable.
 const CONNECTION_WAIT: Duration = Duration::from_secs(5);
 
-/// How long a server may take to let us in.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// What every session begins with. Each statement here goes by an index, whatever the statistics of a table that
-/// was empty a moment ago say; plans are kept, because they do not depend on what is bound; a commit is on disk,
-/// whatever the server's own default.
-const SESSION: &str = "-c enable_seqscan=off -c enable_bitmapscan=off -c jit=off \
-     -c plan_cache_mode=force_generic_plan -c synchronous_commit=on -c default_transaction_isolation=read\\ committed \
-     -c idle_in_transaction_session_timeout=30s -c application_name=sellvik";
-
-impl PostgresAddress {
-    /// Reads an address.
-    ///
-    /// # Errors
-    /// What is wrong with it; never the address itself.
-    pub fn parse(url: &str) -> Result<Self, String> {
-        let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
-            std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
-        })?;
-        let options = config.get_options().map_or_else(String::new, |own| format!("{own} "));
-        config.options(format!("{options}{SESSION}"));
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT_TIMEOUT);
-        }
-        Ok(Self { config: Arc::new(config), tls: None })
-    }
-
-    pub(super) fn config(&self) -> &Config {
-        &self.config
-    }
-
-    pub(super) fn tls(&self) -> Option<MakeRustlsConnect> {
-        self.tls.as_ref().map(|tls| MakeRustlsConnect::new((**tls).clone()))
-    }
-}
-
 impl PostgresStore {
     /// Opens the ledger, making its tables if there are none.
     pub async fn open(settings: &PostgresSettings) -> Result<Self, OpenError> {
         let pool = pool(&settings.address)?;
         let sessions = Sessions::new(pool.clone());
-        let unreachable = |error| match error {
-            PoolError::Backend(error) => OpenError::Unreachable(Box::new(error)),
-            error => OpenError::Unreachable(Box::new(error)),
-        };
         let mut db = Object::take(pool.get().await.map_err(unreachable)?);
         // On a connection that is closed afterwards: the lock goes with it, whatever happens.
         db.execute(
@@ -118,7 +57,7 @@ impl PostgresStore {
             &[],
         )
         .await?;
-        embedded::migrations::runner().run_async(&mut *db).await?;
+        migrate(&mut db).await?;
         check_key(&db, &settings.key).await?;
         let own = "SELECT nextval('nodes')::integer, 'sellvik_' || current_schema()";
         let own = db.query_one(own, &[]).await?;
@@ -145,11 +84,46 @@ impl PostgresStore {
     }
 }
 
+/// Brings the schema up to date, unless a newer version has done so that still lets this one serve: then it is
+/// being rolled out.
+async fn migrate(db: &mut tokio_postgres::Client) -> Result<(), OpenError> {
+    let runner = embedded::migrations::runner();
+    let known = runner.get_migrations().iter().map(refinery::Migration::version).max().unwrap_or_default();
+    // A new database has no history to ask.
+    let applied = runner.get_last_applied_migration_async(db).await.ok().flatten();
+    let found = applied.map_or(0, |last| last.version());
+    if found <= known {
+        runner.run_async(db).await?;
+        return Ok(());
+    }
+    let sql = "SELECT convert_from(value, 'UTF8')::bigint FROM meta WHERE key = 'served_from'";
+    let served_from: i64 = db.query_one(sql, &[]).await?.try_get(0)?;
+    let (known, found) = (i64::from(known), i64::from(found));
+    if known < served_from {
+        return Err(OpenError::NewerDatabase { found, known });
+    }
+    tracing::info!(found, known, "the database is a newer sellvik's, which lets this one serve");
+    Ok(())
+}
+
+/// What is said of a server that cannot be used.
+fn unreachable(error: PoolError) -> OpenError {
+    let error: Box<dyn std::error::Error + Send + Sync> = match error {
+        PoolError::Backend(error) => Box::new(error),
+        error => Box::new(error),
+    };
+    // tokio-postgres has no kind for it.
+    if chain(&*error).contains("server does not support TLS") {
+        return OpenError::NoTls;
+    }
+    OpenError::Unreachable(error)
+}
+
 fn pool(address: &PostgresAddress) -> Result<Pool, OpenError> {
     let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = match address.tls() {
-        Some(tls) => Manager::from_config((*address.config).clone(), tls, config),
-        None => Manager::from_config((*address.config).clone(), tokio_postgres::NoTls, config),
+        Some(tls) => Manager::from_config(address.config().clone(), tls, config),
+        None => Manager::from_config(address.config().clone(), tokio_postgres::NoTls, config),
     };
     Pool::builder(manager)
         .max_size(CONNECTIONS_MAX)

@@ -277,7 +277,7 @@ struct Known {
     fingerprint: Vec<u8>,
 }
 
-const KNOWN: &str = "SELECT i.shop, i.id, i.event, i.deliveries, i.fingerprint
+pub(super) const KNOWN: &str = "SELECT i.shop, i.id, i.event, i.deliveries, i.fingerprint
      FROM unnest($1::bigint[], $2::text[]) AS u (shop, id)
      CROSS JOIN LATERAL (SELECT * FROM event_ids WHERE shop = u.shop AND id = u.id LIMIT 1) i";
 

@@ -95,7 +95,7 @@ pub(super) fn of_event_sql() -> String {
     )
 }
 
-const HOURS: &str =
+pub(super) const HOURS: &str =
     "SELECT h.hour, h.succeeded, h.failed, h.dropped, h.le_10, h.le_25, h.le_50, h.le_100, h.le_250,
         h.le_500, h.le_1000, h.le_2500, h.le_5000, h.le_10000, h.beyond, w.id
     FROM webhooks w JOIN shops s ON s.seq = w.shop

@@ -74,12 +74,15 @@ async fn take(tx: &Transaction<'_>, settlements: &[Settlement]) -> Result<HashMa
     }
     let (ids, epochs): (Vec<Uuid>, Vec<i64>) =
         latest.iter().map(|(id, epoch)| (rows::id(id.as_bytes()), *epoch)).unzip();
-    let sql = format!(
+    let taken = Entry::take(tx, &take_sql(), &[&ids, &epochs]).await?;
+    Ok(taken.into_iter().map(|entry| (Lease::of(entry.id, entry.epoch), entry)).collect())
+}
+
+pub(super) fn take_sql() -> String {
+    format!(
         "DELETE FROM queue WHERE id = ANY($1::uuid[])
          AND epoch = ($2::bigint[])[array_position($1::uuid[], id)] RETURNING {ENTRY}"
-    );
-    let taken = Entry::take(tx, &sql, &[&ids, &epochs]).await?;
-    Ok(taken.into_iter().map(|entry| (Lease::of(entry.id, entry.epoch), entry)).collect())
+    )
 }
 
 /// What deliveries taken out of the queue became.

@@ -31,7 +31,7 @@ impl Postgres {
     /// A standby that has what this one answers as committed, from now on.
     #[must_use]
     pub fn standby(&self) -> Self {
-        let mut standby = Self::new(self.options);
+        let mut standby = Self::new(&self.options);
         let copied = as_nobody(self.bin.join("pg_basebackup"))
             .arg("-D")
             .arg(standby.folder.join("data"))
