@@ -4,19 +4,28 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::bail;
 use sellvik_testkit::Postgres;
 
 use crate::accounting;
 
 /// As on a server that is this service's alone: everything durable, checkpoints as far apart as they are meant.
-const POSTGRES_OPTIONS: &str = "-c shared_buffers=512MB -c max_wal_size=8GB";
+pub(crate) const POSTGRES_OPTIONS: &str = "-c shared_buffers=2GB -c max_wal_size=8GB";
 
 /// Which of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Sqlite,
     Postgres,
+}
+
+impl Kind {
+    /// Where `--write` writes to, from the repository's root.
+    pub(crate) fn document(self) -> &'static str {
+        match self {
+            Self::Sqlite => "docs/BENCHMARKS.md",
+            Self::Postgres => "docs/BENCHMARKS-POSTGRESQL.md",
+        }
+    }
 }
 
 pub(crate) enum Ledger {
@@ -42,14 +51,6 @@ impl Ledger {
         match self {
             Self::Sqlite(file) => format!("sqlite://{}", file.display()),
             Self::Postgres(_, address) => address.clone(),
-        }
-    }
-
-    /// The file, for workloads that know only that.
-    pub(crate) fn file(&self) -> anyhow::Result<&Path> {
-        match self {
-            Self::Sqlite(file) => Ok(file),
-            Self::Postgres(..) => bail!("this is measured on the embedded ledger only"),
         }
     }
 

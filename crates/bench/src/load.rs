@@ -82,9 +82,8 @@ pub(crate) async fn run(site: &mut Site, load: &Load) -> anyhow::Result<Outcome>
 pub(crate) async fn begin(site: &mut Site, load: &Load) -> anyhow::Result<Started> {
     let routes = site.folder().join("routes");
     event::write_routes(&site.routes(load.group), &routes)?;
-    let service = site.service()?;
     let job = Job {
-        address: service.address,
+        addresses: site.addresses(),
         key: PLATFORM_KEY.to_owned(),
         routes,
         first: load.first,

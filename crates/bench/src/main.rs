@@ -52,7 +52,7 @@ struct Args {
     /// Everything small, in a minute and a half: shows that it works, not how fast it is.
     #[arg(long)]
     quick: bool,
-    /// Write what was measured to docs/BENCHMARKS.md.
+    /// Write what was measured to docs/BENCHMARKS.md, or docs/BENCHMARKS-POSTGRESQL.md.
     #[arg(long)]
     write: bool,
     /// Measure the service on a PostgreSQL server of its own instead of the embedded ledger.
@@ -69,9 +69,6 @@ struct Args {
     seconds: Option<u32>,
 }
 
-/// Where `--write` writes to, from the repository's root.
-const DOCUMENT: &str = "docs/BENCHMARKS.md";
-
 const QUICK: Scale =
     Scale { quick: true, deliveries: 5000, runs: 1, seconds: 2, pairs: 1, backlog: 50, shops: 400 };
 const FULL: Scale =
@@ -84,6 +81,14 @@ fn help() -> String {
     }
     text + "\nProgress goes to standard error, tables in Markdown to standard output. Keep the machine quiet \
             meanwhile. The command fails if a delivery is missing or comes twice."
+}
+
+/// Whether a workload belongs to all of a ledger's.
+fn usual(kind: Kind, letter: char) -> bool {
+    match kind {
+        Kind::Sqlite => letter != workloads::ONLY_ON_POSTGRES,
+        Kind::Postgres => workloads::ON_POSTGRES.contains(&letter),
+    }
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -119,7 +124,8 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let kind = if args.postgres { Kind::Postgres } else { Kind::Sqlite };
     let mut lab = Lab::open(service, (kind, place.clone()), scale).await?;
     for (letter, what) in ALL {
-        if args.only.is_empty() || args.only.contains(&letter) {
+        let asked = if args.only.is_empty() { usual(kind, letter) } else { args.only.contains(&letter) };
+        if asked {
             eprintln!("{letter}: {what}");
             if let Err(error) = workloads::run(&mut lab, letter).await {
                 lab.report.failure(letter, &error);
@@ -127,14 +133,15 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     let (others, stolen) = Machine::now()?.others_since(busy_before);
+    let whose = if kind == Kind::Postgres { "PostgreSQL and other processes" } else { "other processes" };
     lab.report.note(format!(
-        "meanwhile other processes took {others} % of the machine's processors, and its host {stolen} %: \
-         the more, the less these figures mean"
+        "meanwhile {whose} took {others} % of the machine's processors, and its host {stolen} %: \
+         the more of what is not measured, the less these figures mean"
     ));
     let text = write::document(&lab, &disk_before, &machine::syncs(&place)?)?;
     println!("{text}");
     if args.write {
-        std::fs::write(DOCUMENT, text)?;
+        std::fs::write(kind.document(), text)?;
     }
     Ok(if lab.report.has_failed() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

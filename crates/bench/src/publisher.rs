@@ -22,7 +22,8 @@ use crate::{child, clock};
 /// What to publish.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Job {
-    pub(crate) address: SocketAddr,
+    /// Connections go to these in turn.
+    pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) key: String,
     /// A file of routes.
     pub(crate) routes: PathBuf,
@@ -69,8 +70,8 @@ async fn publish_all(job: Job) -> anyhow::Result<Value> {
     });
     let began = clock::monotonic_ns();
     let mut connections = JoinSet::new();
-    for _ in 0..campaign.job.connections {
-        connections.spawn_local(publish(campaign.clone()));
+    for address in campaign.job.addresses.iter().cycle().take(campaign.job.connections as usize) {
+        connections.spawn_local(publish(campaign.clone(), *address));
     }
     while let Some(ended) = connections.join_next().await {
         ended??;
@@ -85,9 +86,9 @@ async fn publish_all(job: Job) -> anyhow::Result<Value> {
 }
 
 /// One connection: takes up batches until none is left.
-async fn publish(campaign: Rc<Campaign>) -> anyhow::Result<()> {
+async fn publish(campaign: Rc<Campaign>, address: SocketAddr) -> anyhow::Result<()> {
     let job = &campaign.job;
-    let stream = TcpStream::connect(job.address).await?;
+    let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let mut wire = Wire::new(stream);
     let (mut body, mut request) = (Vec::new(), Vec::new());

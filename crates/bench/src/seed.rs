@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, params};
 
+use crate::ledger::Ledger;
 use crate::sink::arrivals::SEEDED_FROM;
 use crate::{clock, event};
+
+mod postgres;
 
 /// Deliveries to a transaction, roughly.
 const ROWS_PER_COMMIT: usize = 50_000;
@@ -45,7 +48,14 @@ struct Shop {
 }
 
 /// Writes one event per shop and `i`, for all of the shop's webhooks.
-pub(crate) fn seed(ledger: &Path, seeding: &Seeding<impl Fn(u32) -> Fate>) -> anyhow::Result<Vec<Seeded>> {
+pub(crate) fn seed(ledger: &Ledger, seeding: &Seeding<impl Fn(u32) -> Fate>) -> anyhow::Result<Vec<Seeded>> {
+    match ledger {
+        Ledger::Sqlite(file) => seed_file(file, seeding),
+        Ledger::Postgres(server, address) => postgres::seed(server, address, seeding),
+    }
+}
+
+fn seed_file(ledger: &Path, seeding: &Seeding<impl Fn(u32) -> Fate>) -> anyhow::Result<Vec<Seeded>> {
     let mut db = Connection::open(ledger)?;
     db.pragma_update(None, "synchronous", "OFF")?;
     db.pragma_update(None, "cache_size", -1_000_000)?;
@@ -96,6 +106,12 @@ fn shops(db: &Connection, from_hook: u32) -> anyhow::Result<Vec<Shop>> {
         shop.hooks.push((row.get(3)?, number));
     }
     Ok(shops.into_values().collect())
+}
+
+/// A UUID of version 7, counting where others are random.
+fn id(at: i64, count: u64) -> u128 {
+    let moment = (u128::from(at.unsigned_abs()) << 80) | (7 << 76);
+    moment | (2 << 62) | u128::from(count)
 }
 
 struct Writer {
@@ -158,10 +174,8 @@ impl Writer {
         Ok(())
     }
 
-    /// A UUID of version 7, counting where others are random.
     fn id(&mut self, at: i64) -> [u8; 16] {
         self.ids += 1;
-        let moment = (u128::from(at.unsigned_abs()) << 80) | (7 << 76);
-        (moment | (2 << 62) | u128::from(self.ids)).to_be_bytes()
+        id(at, self.ids).to_be_bytes()
     }
 }

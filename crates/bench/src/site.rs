@@ -1,5 +1,6 @@
 //! Everything that one workload needs: a service with shops and webhooks, the receivers, the publisher.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -52,7 +53,8 @@ pub(crate) struct Site {
     binary: PathBuf,
     pub(crate) ledger: Ledger,
     authority: Option<PathBuf>,
-    service: Option<Service>,
+    /// The first, and others on the same ledger.
+    services: Vec<Service>,
     pub(crate) sink: Child,
     pub(crate) publisher: Child,
     groups: Vec<Group>,
@@ -91,7 +93,7 @@ impl Site {
             binary: binary.to_owned(),
             ledger,
             authority,
-            service: Some(service),
+            services: vec![service],
             sink,
             publisher: Child::start("publisher", &json!(null))?,
             groups: groups.to_vec(),
@@ -104,21 +106,27 @@ impl Site {
     }
 
     pub(crate) fn service(&self) -> anyhow::Result<&Service> {
-        self.service.as_ref().context("the service is stopped")
+        self.services.first().context("the service is stopped")
     }
 
+    /// Where it takes publishes.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.services.iter().map(|service| service.address).collect()
+    }
+
+    /// Stops it, all processes of it.
     pub(crate) async fn stop_service(&mut self) -> anyhow::Result<()> {
-        match self.service.take() {
-            Some(service) => service.stop().await,
-            None => Ok(()),
+        for service in self.services.drain(..) {
+            service.stop().await?;
         }
+        Ok(())
     }
 
-    /// Starts the service again; how long that took.
+    /// Starts the service again, or one more process of it; how long that took.
     pub(crate) async fn start_service(&mut self) -> anyhow::Result<Duration> {
         let service = Service::start(&self.binary, &self.ledger, self.authority.as_deref()).await?;
         let start_up = service.start_up;
-        self.service = Some(service);
+        self.services.push(service);
         Ok(start_up)
     }
 
@@ -127,8 +135,12 @@ impl Site {
     }
 
     pub(crate) fn usage(&self) -> anyhow::Result<Usage> {
+        let mut service = Duration::ZERO;
+        for one in &self.services {
+            service += accounting::cpu(one.pid())?;
+        }
         Ok(Usage {
-            service: accounting::cpu(self.service()?.pid())?,
+            service,
             database: self.ledger.cpu()?,
             sink: accounting::cpu(self.sink.pid())?,
             publisher: accounting::cpu(self.publisher.pid())?,

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::figures::Latencies;
 use crate::lab::Lab;
+use crate::ledger::{Kind, POSTGRES_OPTIONS};
 use crate::{clock, machine};
 
 const HOW: &str = "\
@@ -17,8 +18,19 @@ to the same sink, without a ledger. The service logs no attempts. Each run at sa
 
 /// Everything, as Markdown.
 pub(crate) fn document(lab: &Lab, before: &Latencies, after: &Latencies) -> anyhow::Result<String> {
+    let (title, flags, more) = match lab.kind {
+        Kind::Sqlite => ("Benchmarks", "", String::new()),
+        Kind::Postgres => (
+            "Benchmarks on PostgreSQL",
+            "--postgres ",
+            format!(
+                " The PostgreSQL server is the run's own, on the same machine (`{POSTGRES_OPTIONS}`, otherwise \
+                 as installed); its processor time is that of all its processes."
+            ),
+        ),
+    };
     let mut out = format!(
-        "# Benchmarks\n\nWritten by `scripts/bench --write`; do not edit.\n\n{HOW}\n\n\
+        "# {title}\n\nWritten by `scripts/bench {flags}--write`; do not edit.\n\n{HOW}{more}\n\n\
          | machine | |\n|---|---|\n"
     );
     for (what, which) in machine::describe(&lab.place)? {

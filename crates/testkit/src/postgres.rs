@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::Permissions;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, BufWriter, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
@@ -136,7 +136,18 @@ impl Postgres {
         self.ask(&self.address(), sql)
     }
 
-    /// The same, in the schema that this address tells.
+    /// Runs a `COPY … FROM STDIN` in the schema that this address tells.
+    pub fn copy(&self, address: &str, sql: &str) -> Copy {
+        let mut client = Command::new(self.bin.join("psql"))
+            .args(["-qX", "-v", "ON_ERROR_STOP=1", "-d", address, "-c", sql])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let rows = BufWriter::new(client.stdin.take().unwrap());
+        Copy { client, rows }
+    }
+
+    /// What a statement prints, in the schema that this address tells.
     pub fn ask(&self, address: &str, sql: &str) -> String {
         let done = Command::new(self.bin.join("psql"))
             .args(["-qtAX", "-v", "ON_ERROR_STOP=1", "-d", address, "-c", sql])
@@ -144,6 +155,32 @@ impl Postgres {
             .unwrap();
         assert!(done.status.success(), "{sql}: {}", String::from_utf8_lossy(&done.stderr));
         String::from_utf8(done.stdout).unwrap().trim_end().to_owned()
+    }
+}
+
+/// Rows on their way into a table: lines as `COPY … FROM STDIN` takes them.
+pub struct Copy {
+    client: Child,
+    rows: BufWriter<ChildStdin>,
+}
+
+impl Copy {
+    /// Waits until all of them are there.
+    pub fn finish(self) {
+        let Self { mut client, mut rows } = self;
+        rows.flush().unwrap();
+        drop(rows);
+        assert!(client.wait().unwrap().success());
+    }
+}
+
+impl Write for Copy {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.rows.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.rows.flush()
     }
 }
 

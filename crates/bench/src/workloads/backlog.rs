@@ -30,7 +30,7 @@ pub(super) async fn run(lab: &mut Lab) -> anyhow::Result<()> {
         Fate::Waiting(if ahead < 0 { ahead * 60_000 / half } else { (ahead + 1) * AHEAD_MS / half })
     };
     let seeding = Seeding { from_hook: 1, per_hook, age: Duration::from_mins(2), fate };
-    let waiting = seed::seed(site.ledger.file()?, &seeding)?.len();
+    let waiting = seed::seed(&site.ledger, &seeding)?.len();
     eprintln!("  {waiting} deliveries written in {:.1} s", started.elapsed().as_secs_f64());
 
     let start_up = site.start_service().await?;

@@ -23,7 +23,7 @@ pub(super) async fn run(lab: &mut Lab) -> anyhow::Result<()> {
     let per_hook = lab.scale.backlog * WEBHOOKS;
     let fate = |i| if i % ONE_DROPPED_IN == 0 { Fate::Dropped } else { Fate::Succeeded };
     let seeding = Seeding { from_hook: 0, per_hook, age: Duration::from_hours(24 * 20), fate };
-    seed::seed(site.ledger.file()?, &seeding)?;
+    seed::seed(&site.ledger, &seeding)?;
     site.start_service().await?;
     let shop = site.shops.first().context("no shop")?;
     let webhook = &shop.hooks.first().context("no webhook")?.id;

@@ -5,6 +5,7 @@ mod crowd;
 mod fairness;
 mod idle;
 mod listing;
+mod nodes;
 mod recovery;
 mod steady;
 mod tls;
@@ -12,7 +13,7 @@ mod tls;
 use crate::lab::Lab;
 
 /// All of them, by the letter they are asked for with.
-pub(crate) const ALL: [(char, &str); 11] = [
+pub(crate) const ALL: [(char, &str); 12] = [
     ('a', "fan-out 1, single publishes from 64 connections, as fast as they are taken"),
     ('b', "fan-out 1, batches of 100, as fast as they are taken"),
     ('c', "fan-out 10, batches of 100, as fast as they are taken"),
@@ -24,7 +25,12 @@ pub(crate) const ALL: [(char, &str); 11] = [
     ('i', "receivers with TLS 1.3"),
     ('j', "nothing to do"),
     ('k', "listing the deliveries of a webhook that has 1,000,000"),
+    ('n', "three nodes that share a PostgreSQL"),
 ];
+
+/// Those that a PostgreSQL ledger is measured with, where none are asked for; and those that need one.
+pub(crate) const ON_POSTGRES: [char; 6] = ['a', 'b', 'c', 'd', 'f', 'n'];
+pub(crate) const ONLY_ON_POSTGRES: char = 'n';
 
 /// Runs one.
 pub(crate) async fn run(lab: &mut Lab, letter: char) -> anyhow::Result<()> {
@@ -40,6 +46,7 @@ pub(crate) async fn run(lab: &mut Lab, letter: char) -> anyhow::Result<()> {
         'i' => tls::run(lab).await,
         'j' => idle::run(lab).await,
         'k' => listing::run(lab).await,
+        'n' => nodes::run(lab).await,
         other => anyhow::bail!("there is no workload {other}"),
     }
 }

@@ -51,7 +51,7 @@ pub(super) async fn run(lab: &mut Lab) -> anyhow::Result<()> {
     let fate = |i| Fate::Waiting(if i < LATER { LATER_MS } else { -1000 - i64::from(per_hook - i) });
     let seeding = Seeding { from_hook: FIRST_BACK, per_hook, age: Duration::from_mins(2), fate };
     let began = Instant::now();
-    let mut due = seed::seed(site.ledger.file()?, &seeding)?;
+    let mut due = seed::seed(&site.ledger, &seeding)?;
     eprintln!("  {} deliveries written in {:.1} s", due.len(), began.elapsed().as_secs_f64());
     due.retain(|(_, _, i)| *i >= LATER);
 
