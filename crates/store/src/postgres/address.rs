@@ -15,6 +15,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 /// How long a server may take to let us in.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How long a connection may stay although nothing of what is sent there is acknowledged: a machine that is gone
+/// without a word would hold our calls for a quarter of an hour otherwise.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+
 /// What every session begins with. Each statement here goes by an index and in its order, whatever the statistics
 /// of a table that was empty a moment ago say; plans are kept, because they do not depend on what is bound; a commit is on disk,
 /// whatever the server's own default.
@@ -71,6 +75,10 @@ impl PostgresAddress {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(CONNECT_TIMEOUT);
         }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(SILENCE_MAX);
+        }
+        config.keepalives_idle(SILENCE_MAX / 2).keepalives_interval(SILENCE_MAX / 6).keepalives_retries(3);
         let usual = if config.get_hosts().iter().all(is_here) { SslMode::Disable } else { SslMode::Require };
         let mode = mode.unwrap_or(usual);
         config.ssl_mode(mode);

@@ -50,6 +50,7 @@ use crate::{
 use ledger::Ledger;
 use listen::Note;
 use publisher::Publisher;
+use session::{reading, within};
 
 pub use address::PostgresAddress;
 pub use open::PostgresSettings;
@@ -83,12 +84,15 @@ impl PostgresStore {
 /// Runs `work` in a transaction that is on disk before its outcome is told.
 macro_rules! in_transaction {
     ($self:ident, $tx:ident => $work:expr) => {{
-        let mut db = $self.ledger.sessions.get().await?;
-        let tx = db.transaction().await?;
-        let $tx = &tx;
-        let outcome = $work.await?;
-        $self.ledger.sessions.commit(tx).await?;
-        outcome
+        within(async {
+            let mut db = $self.ledger.sessions.get().await?;
+            let tx = db.transaction().await?;
+            let $tx = &tx;
+            let outcome = $work.await?;
+            $self.ledger.sessions.commit(tx).await?;
+            Ok(outcome)
+        })
+        .await?
     }};
 }
 
@@ -284,7 +288,7 @@ impl Store for PostgresStore {
     }
 
     async fn publish_test(&self, webhook: WebhookId, event: NewEvent) -> Result<Option<Delivery>> {
-        publish::test(&self.ledger, webhook, &event).await
+        within(publish::test(&self.ledger, webhook, &event)).await
     }
 
     async fn delivery_list(
@@ -306,7 +310,7 @@ impl Store for PostgresStore {
         after: Option<DeliveryId>,
         limit: u32,
     ) -> Result<Found> {
-        search::search(&self.ledger, shop, webhook, &search, after, limit).await
+        reading(search::search(&self.ledger, shop, webhook, &search, after, limit)).await
     }
 
     async fn delivery_of_event(
@@ -334,7 +338,7 @@ impl Store for PostgresStore {
         webhook: WebhookId,
         id: DeliveryId,
     ) -> Result<Option<DeliveryDetail>> {
-        deliveries::get(&self.ledger, shop, webhook, id).await
+        reading(deliveries::get(&self.ledger, shop, webhook, id)).await
     }
 
     async fn delivery_redeliver(
@@ -345,7 +349,7 @@ impl Store for PostgresStore {
         now: Timestamp,
         seed: [u8; 10],
     ) -> Result<Option<Delivery>> {
-        deliveries::redeliver(&self.ledger, shop, webhook, id, now, seed).await
+        within(deliveries::redeliver(&self.ledger, shop, webhook, id, now, seed)).await
     }
 
     async fn job_count(

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::ledger::Ledger;
 use super::publish;
+use super::session::{CALL_MAX, within};
 use crate::{NewEvent, Published, Result, StoreError};
 
 /// Publishes waiting at most; a caller beyond that waits for its turn.
@@ -48,9 +50,11 @@ impl Publisher {
         let closed = || StoreError::unavailable("the ledger was closed");
         let (reply, answer) = oneshot::channel();
         let calls = self.calls.lock().clone().ok_or_else(closed)?;
-        calls.send(Call { events, reply }).await.map_err(|_| closed())?;
+        // Until it is taken up, nothing can become of it.
+        let sent = timeout(CALL_MAX, calls.send(Call { events, reply })).await;
+        sent.map_err(StoreError::unavailable)?.map_err(|_| closed())?;
         drop(calls);
-        answer.await.map_err(|_| closed())?
+        within(async { answer.await.map_err(|_| closed())? }).await
     }
 
     /// Takes no more, and returns once what was queued is written.

@@ -12,6 +12,19 @@ use crate::{Result, StoreError};
 const LOOKUPS_MAX: u32 = 50;
 const LOOKUP_PAUSE: Duration = Duration::from_millis(200);
 
+/// How long a call may take, looking a lost commit up included: a server that hangs holds no caller for ever.
+pub(super) const CALL_MAX: Duration = Duration::from_secs(20);
+
+/// A call that changes something, within [`CALL_MAX`]. What was sent may still take effect after that.
+pub(super) async fn within<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(CALL_MAX, work).await.unwrap_or(Err(StoreError::OutcomeUnknown))
+}
+
+/// One that only reads.
+pub(super) async fn reading<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(CALL_MAX, work).await.unwrap_or_else(|late| Err(StoreError::unavailable(late)))
+}
+
 /// What a statement's `$1`, `$2`, … stand for.
 pub(super) type Params<'a> = &'a [&'a (dyn ToSql + Sync)];
 
@@ -37,16 +50,22 @@ impl Sessions {
 
     /// Everything a query yields.
     pub(super) async fn all(&self, sql: &str, params: Params<'_>) -> Result<Vec<Row>> {
-        let db = self.get().await?;
-        let statement = db.prepare_cached(sql).await?;
-        Ok(db.query(&statement, params).await?)
+        reading(async {
+            let db = self.get().await?;
+            let statement = db.prepare_cached(sql).await?;
+            Ok(db.query(&statement, params).await?)
+        })
+        .await
     }
 
     /// The one row a query yields, if any.
     pub(super) async fn one(&self, sql: &str, params: Params<'_>) -> Result<Option<Row>> {
-        let db = self.get().await?;
-        let statement = db.prepare_cached(sql).await?;
-        Ok(db.query_opt(&statement, params).await?)
+        reading(async {
+            let db = self.get().await?;
+            let statement = db.prepare_cached(sql).await?;
+            Ok(db.query_opt(&statement, params).await?)
+        })
+        .await
     }
 
     /// Commits. Where the answer does not come, the next connection is asked what became of it.

@@ -6,7 +6,7 @@ use sellvik_testkit::{Postgres, Receiver};
 use serde_json::{Value, json};
 
 use super::cluster::node;
-use super::proxy::Proxy;
+use super::proxy::{Deaf, Proxy};
 use crate::durability::{EVENTS, Node, Shop};
 
 /// How soon a change counts everywhere.
@@ -81,6 +81,6 @@ async fn a_change_counts_although_a_node_hears_nothing() {
     let proxy = Proxy::to(server.port()).await;
     let address = server.schema();
     let pair = Pair::start(&address, &proxy.address(&address, server.port())).await;
-    proxy.deaf(true);
+    proxy.deafen(Deaf::Listeners);
     pair.change_each_way().await;
 }

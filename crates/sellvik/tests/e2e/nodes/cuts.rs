@@ -1,12 +1,12 @@
 //! Connections to PostgreSQL that end in the middle of a commit.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sellvik_testkit::Postgres;
 use serde_json::json;
 
 use super::cluster::Cluster;
-use super::proxy::{Cut, Proxy};
+use super::proxy::{Cut, Deaf, Proxy};
 use super::traffic::Traffic;
 use crate::durability::{EVENTS, event};
 use crate::harness::{eventually, eventually_within};
@@ -59,4 +59,27 @@ async fn only_a_commit_that_cannot_be_looked_up_has_an_unknown_outcome() {
         assert_eq!(answer["duplicate"] == json!(true), duplicate, "{answer}");
         cluster.sink.took("/quick", 1 + usize::from(id == "evt_2")).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_hangs_holds_no_caller_for_ever() {
+    let (cluster, proxy) = behind_a_proxy().await;
+    let node = &cluster.nodes[0];
+    node.publish(&cluster.shop, "evt_before").await;
+    proxy.deafen(Deaf::All);
+    let asked = Instant::now();
+    let (body, webhooks) = (event(&cluster.shop, "evt_1"), "/api/v1/admin/webhooks");
+    let admin = node.admin(&cluster.shop);
+    let (published, listed, health) =
+        tokio::join!(node.platform.post(EVENTS, &body), admin.get(webhooks), node.platform.get("/api/health"));
+    assert!(asked.elapsed() < Duration::from_secs(27), "{:?}", asked.elapsed());
+    assert_eq!((published.status, listed.status, health.status), (503, 503, 503));
+    proxy.deafen(Deaf::Nobody);
+    eventually("the same event, taken at last", async || {
+        let answer = node.platform.post(EVENTS, &body).await;
+        if answer.status == 202 { Ok(()) } else { Err(answer.json()) }
+    })
+    .await;
+    cluster.sink.took("/quick", 2).await;
+    assert_eq!(cluster.count("SELECT count(*) FROM event_ids"), 2);
 }

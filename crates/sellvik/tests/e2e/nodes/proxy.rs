@@ -17,6 +17,16 @@ pub(super) enum Cut {
     AfterCommit,
 }
 
+/// Who hears nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Deaf {
+    #[default]
+    Nobody,
+    /// Connections that listen to other nodes.
+    Listeners,
+    All,
+}
+
 /// What a client sends to commit, and what it is answered.
 const COMMIT: &[u8] = b"COMMIT\0";
 
@@ -36,8 +46,7 @@ struct Orders {
     /// anew.
     last: Mutex<Option<(String, Cut)>>,
     shut: watch::Sender<bool>,
-    /// Whether listening connections hear nothing, although they stay.
-    deaf: watch::Sender<bool>,
+    deaf: watch::Sender<Deaf>,
 }
 
 impl Proxy {
@@ -82,8 +91,8 @@ impl Proxy {
         self.orders.shut.send_replace(false);
     }
 
-    /// From now on, or no longer, nodes hear nothing of each other.
-    pub(super) fn deaf(&self, deaf: bool) {
+    /// From now on, these hear nothing of the server, although their connections stay.
+    pub(super) fn deafen(&self, deaf: Deaf) {
         self.orders.deaf.send_replace(deaf);
     }
 }
@@ -115,7 +124,11 @@ async fn carry(mut client: TcpStream, server: u16, orders: &Orders) -> Option<()
     let (mut said, mut listens, mut swallow) = (Vec::new(), false, None);
     let (mut deaf, mut shut) = (orders.deaf.subscribe(), orders.shut.subscribe());
     loop {
-        let hears = !(listens && *deaf.borrow_and_update());
+        let hears = match *deaf.borrow_and_update() {
+            Deaf::Nobody => true,
+            Deaf::Listeners => !listens,
+            Deaf::All => false,
+        };
         tokio::select! {
             many = client.read(&mut asked) => {
                 let bytes = asked.get(..many.ok().filter(|many| *many > 0)?)?;
@@ -137,7 +150,7 @@ async fn carry(mut client: TcpStream, server: u16, orders: &Orders) -> Option<()
                 }
                 client.write_all(bytes).await.ok()?;
             }
-            _ = deaf.changed(), if listens => {}
+            _ = deaf.changed() => {}
             () = async { let _ = shut.wait_for(|shut| *shut).await; } => return None,
         }
     }
