@@ -66,6 +66,7 @@ async fn a_server_that_hangs_holds_no_caller_for_ever() {
     let (cluster, proxy) = behind_a_proxy().await;
     let node = &cluster.nodes[0];
     node.publish(&cluster.shop, "evt_before").await;
+    cluster.sink.took("/slow", 1).await;
     proxy.deafen(Deaf::All);
     let asked = Instant::now();
     let (body, webhooks) = (event(&cluster.shop, "evt_1"), "/api/v1/admin/webhooks");
