@@ -98,6 +98,12 @@ pub enum OpenError {
         /// The newest schema this version knows.
         known: i64,
     },
+    /// The PostgreSQL server is too old.
+    #[error("the PostgreSQL server is too old; sellvik needs version {oldest} or newer")]
+    OldServer {
+        /// The oldest that will do.
+        oldest: u32,
+    },
     /// The PostgreSQL server speaks no TLS.
     #[error(
         "the PostgreSQL server speaks no TLS; let it, or, if the network to it is yours alone, \

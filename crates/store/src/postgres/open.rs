@@ -38,6 +38,9 @@ pub struct PostgresSettings {
     pub lease: Duration,
 }
 
+/// The oldest PostgreSQL that statements are tested with.
+const OLDEST_SERVER: u32 = 15;
+
 /// Connections to a node: what its commits, claims and pages use side by side. The server's default allows a
 /// hundred in all.
 const CONNECTIONS_MAX: usize = 16;
@@ -51,6 +54,10 @@ impl PostgresStore {
         let pool = pool(&settings.address)?;
         let sessions = Sessions::new(pool.clone());
         let mut db = Object::take(pool.get().await.map_err(unreachable)?);
+        let version: String = db.query_one("SHOW server_version_num", &[]).await?.try_get(0)?;
+        if version.parse::<u32>().is_ok_and(|version| version < OLDEST_SERVER * 10_000) {
+            return Err(OpenError::OldServer { oldest: OLDEST_SERVER });
+        }
         // On a connection that is closed afterwards: the lock goes with it, whatever happens.
         db.execute(
             "SELECT pg_advisory_lock(hashtext('sellvik migrations'), hashtext(current_schema()))",

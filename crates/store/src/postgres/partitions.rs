@@ -15,7 +15,7 @@ pub(super) const TABLES: [(&str, &str); 3] = [("events", "id"), ("history", "id"
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
-/// Days made ahead of the one that is needed: a node that cannot make any for so long is noticed otherwise.
+/// Days made ahead of today: long before a row needs them, and should that fail, there is time to notice.
 const DAYS_AHEAD: i64 = 2;
 
 /// A day, counted from the epoch.
@@ -34,7 +34,13 @@ pub(super) fn begin_of(day: Day) -> Timestamp {
 pub(super) struct Partitions(Mutex<HashSet<Day>>);
 
 impl Partitions {
-    /// Makes what is missing for rows of these moments, and the days ahead of them.
+    /// Makes what is missing for today and the days ahead.
+    pub(super) async fn make_ahead(&self, ledger: &Ledger, now: Timestamp) -> Result<()> {
+        let ahead = (0..=DAYS_AHEAD).map(|days| begin_of(day_of(now) + days));
+        self.ensure(ledger, ahead).await
+    }
+
+    /// Makes what is missing for rows of these moments.
     pub(super) async fn ensure(
         &self,
         ledger: &Ledger,
@@ -49,10 +55,8 @@ impl Partitions {
             days
         };
         for day in missing {
-            for day in day..=day + DAYS_AHEAD {
-                make(ledger, day).await?;
-                self.0.lock().insert(day);
-            }
+            make(ledger, day).await?;
+            self.0.lock().insert(day);
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ pub(super) const BITES: [&str; 4] = [
 
 /// True when there may be more.
 pub(super) async fn purge(ledger: &Ledger, cutoff: Timestamp, limit: u32) -> Result<bool> {
-    ledger.partitions.ensure(ledger, [ledger.world.now()]).await?;
+    ledger.partitions.make_ahead(ledger, ledger.world.now()).await?;
     let first_kept = rows::first_id_at(cutoff);
     let (ms, hour) = (cutoff.as_millis(), cutoff.as_millis() / 3_600_000);
     let bounds: [&(dyn ToSql + Sync); 4] = [&first_kept, &ms, &hour, &ms];

@@ -71,8 +71,11 @@ async fn a_server_that_hangs_holds_no_caller_for_ever() {
     let asked = Instant::now();
     let (body, webhooks) = (event(&cluster.shop, "evt_1"), "/api/v1/admin/webhooks");
     let admin = node.admin(&cluster.shop);
-    let (published, listed, health) =
-        tokio::join!(node.platform.post(EVENTS, &body), admin.get(webhooks), node.platform.get("/api/health"));
+    let (published, listed, health) = tokio::join!(
+        node.platform.post(EVENTS, &body),
+        admin.get(webhooks),
+        node.platform.get("/api/health")
+    );
     assert!(asked.elapsed() < Duration::from_secs(27), "{:?}", asked.elapsed());
     assert_eq!((published.status, listed.status, health.status), (503, 503, 503));
     proxy.deafen(Deaf::Nobody);

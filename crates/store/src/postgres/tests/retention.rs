@@ -1,10 +1,35 @@
 //! Days that are past their retention give their disk space back.
 
-use sellvik_testkit::Postgres;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::Schema;
-use crate::conformance::fixtures::{Ledger, at, attempted};
+use sellvik_clock::World;
 use sellvik_domain::Verdict;
+use sellvik_testkit::{ManualClock, Postgres};
+
+use super::{Schema, open_postgres};
+use crate::Store as _;
+use crate::conformance::fixtures::{Ledger, at, attempted};
+use crate::postgres::{PostgresSettings, PostgresStore};
+
+#[tokio::test]
+async fn days_are_made_long_before_they_are_needed() {
+    let (schema, clock) = (open_postgres(), ManualClock::starting_at(at(0)));
+    let world = World::with_clock(Arc::new(clock.clone()));
+    let ledger = PostgresStore::open(&PostgresSettings { world, ..schema.settings() }).await.unwrap();
+    let day = at(0).as_millis() / 86_400_000;
+    for today in [day, day + 1, day + 2] {
+        ledger.purge(at(-86_400), 100).await.unwrap();
+        for table in ["events", "history", "attempts"] {
+            let days =
+                format!("SELECT string_agg(relid::text, ' ') FROM pg_partition_tree('{table}') WHERE isleaf");
+            let made = Postgres::shared().ask(&schema.0, &days);
+            let expected = (day..=today + 2).map(|day| format!("{table}_day_{day}")).collect::<Vec<_>>();
+            assert_eq!(made.split(' ').collect::<Vec<_>>(), expected, "and none by default");
+        }
+        clock.advance(Duration::from_hours(24));
+    }
+}
 
 #[tokio::test]
 async fn a_day_that_is_dropped_gives_its_disk_space_back() {
