@@ -59,9 +59,12 @@ DECLARE
     before    bigint;
 BEGIN
     INSERT INTO request_turns (key, turn, at) VALUES (of_key, 0, now_ms) ON CONFLICT (key) DO NOTHING;
-    -- Who was silent for a window begins anew, so that a key has no more places than it ever needed at once.
-    SELECT CASE WHEN at <= now_ms - window_ms THEN 0 ELSE turn END INTO next_turn
-        FROM request_turns WHERE key = of_key FOR UPDATE;
+    SELECT turn, at INTO next_turn, before FROM request_turns WHERE key = of_key FOR UPDATE;
+    -- Who was silent for a window begins anew, so that a key has no more places than it needed at once.
+    IF before <= now_ms - window_ms THEN
+        DELETE FROM request_places WHERE key = of_key;
+        next_turn := 0;
+    END IF;
     SELECT at INTO before FROM request_places WHERE key = of_key AND place = next_turn;
     -- One that lies far ahead was taken before the clock was set back; nodes' clocks may differ a little.
     IF before > now_ms - window_ms AND before <= now_ms + 5000 THEN
