@@ -70,3 +70,16 @@ fn origins_are_as_browsers_write_them() {
     assert_eq!(settings.public_url.as_deref(), Some("https://webhooks.example.com"));
     assert_eq!(settings.frame_ancestors, ["https://admin.example.com", "http://localhost:3000"]);
 }
+
+#[test]
+fn an_address_is_shown_without_its_password() {
+    for (address, shown) in [
+        ("sqlite://sellvik-data/sellvik.db", "sqlite://sellvik-data/sellvik.db"),
+        ("postgres://ann@one,two:5433/db", "postgres://ann@one,two:5433/db"),
+        ("postgres://ann:hush@one/db?sslmode=require", "postgres://ann:***@one/db?sslmode=require"),
+        ("postgres://ann:h@us:h@one/db", "postgres://ann:***@one/db"),
+        ("postgres:///db?user=ann&password=hush", "postgres:///db?user=ann&password=***"),
+    ] {
+        assert_eq!(without_password(address), shown);
+    }
+}
