@@ -15,4 +15,4 @@ mod shapes;
 
 pub use app::{ApiParts, Health};
 pub use problem::Problem;
-pub use router::{openapi, router, short_form};
+pub use router::{lengthen, openapi, router};

@@ -1,10 +1,9 @@
 //! All routes, and the document made from the same list.
 
 use axum::Router;
-use axum::extract::Request;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Uri, header};
-use axum::middleware::{self, Next};
+use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use bytes::Bytes;
@@ -78,14 +77,13 @@ async fn no_store(mut response: Response) -> Response {
     response
 }
 
-/// The docs also write `/v1/admin/…` (CONTRACT §2): the same routes by a shorter name. To be run in
-/// front of the router, which matches paths before its own layers run.
-pub async fn short_form(mut request: Request, next: Next) -> Response {
-    let path = request.uri().path_and_query().map(PathAndQuery::as_str);
+/// The docs also write `/v1/admin/…` (CONTRACT §2): the same routes by a shorter name. To be said before the
+/// router is asked, which matches paths first of all.
+pub fn lengthen(uri: &mut Uri) {
+    let path = uri.path_and_query().map(PathAndQuery::as_str);
     if let Some(long) = path.filter(|path| path.starts_with("/v1/admin/")).map(|path| format!("/api{path}"))
-        && let Ok(uri) = Uri::try_from(long)
+        && let Ok(long) = Uri::try_from(long)
     {
-        *request.uri_mut() = uri;
+        *uri = long;
     }
-    next.run(request).await
 }

@@ -9,6 +9,7 @@ use crate::accounting::Memory;
 use crate::event;
 use crate::figures::Latencies;
 use crate::publisher::{self, Job};
+use crate::report::Ceiling;
 use crate::service::PLATFORM_KEY;
 use crate::sink::arrivals::{self, Arrival, SEEDED_FROM};
 use crate::site::{Site, Usage};
@@ -63,6 +64,8 @@ pub(crate) struct Outcome {
     pub(crate) late_ms: f64,
     /// What came of events that were written into the ledger.
     pub(crate) seeded: Vec<Arrival>,
+    /// What a bare client reached right before.
+    pub(crate) ceiling: Option<Ceiling>,
 }
 
 /// Where the counters stood when a run began.
@@ -134,6 +137,7 @@ pub(crate) async fn finish(site: &mut Site, load: &Load, started: Started) -> an
         connections: connections(site).await? - started.connections,
         late_ms: published["late_ms"].as_f64().unwrap_or(0.0),
         seeded,
+        ceiling: None,
     })
 }
 

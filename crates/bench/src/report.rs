@@ -38,6 +38,11 @@ pub(crate) fn service_cpu(outcome: &Outcome) -> f64 {
     per_1000(outcome.service_cpu + outcome.database_cpu, all(outcome))
 }
 
+/// The same as a multiple of what a bare client takes for as many.
+pub(crate) fn times_bare(outcome: &Outcome) -> f64 {
+    outcome.ceiling.map_or(f64::NAN, |bare| service_cpu(outcome) / bare.cpu_per_1000)
+}
+
 /// What was published came beside what had been written into the ledger: both cost.
 fn all(outcome: &Outcome) -> usize {
     outcome.deliveries + outcome.seeded.len()

@@ -42,13 +42,13 @@ pub(crate) const LANES_KEPT_MAX: usize = 100_000;
 pub(crate) const CLAIM_LANES_MAX: usize = 64;
 
 /// Deliveries to a claim, as far as whole lanes allow: bounds how long a publish waits behind one.
-pub(crate) const CLAIM_MAX: u32 = 256;
+pub(crate) const CLAIM_MAX: u32 = 128;
 
 /// Lanes that share a claim, where so many are due: each gets 32 deliveries then.
-pub(crate) const CLAIM_SHARED_BY_MAX: usize = 8;
+pub(crate) const CLAIM_SHARED_BY_MAX: usize = 4;
 
-/// Deliveries to a lane and claim: so many are read at once however long the backlog is.
-pub(crate) const CLAIM_PER_LANE_MAX: u32 = 64;
+/// Attempts that are started before others get their turn: each takes some twenty microseconds up to its request.
+pub(crate) const STARTS_AT_ONCE: usize = 16;
 
 /// How often leases that are still needed are prolonged, and those that ran out are looked for: four times
 /// within a lease.

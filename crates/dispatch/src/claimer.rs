@@ -7,10 +7,9 @@ use std::time::Instant;
 use sellvik_domain::{Lane, Passage, Timestamp};
 use sellvik_store::{ClaimLane, Claimed, StoreError};
 use tokio::runtime::Handle;
+use tokio::task::yield_now;
 
-use crate::bounds::{
-    CLAIM_LANES_MAX, CLAIM_MAX, CLAIM_PER_LANE_MAX, HEARTBEAT, LANES_PAGE_MAX, LEDGER_RETRY,
-};
+use crate::bounds::{CLAIM_LANES_MAX, CLAIM_MAX, HEARTBEAT, LANES_PAGE_MAX, LEDGER_RETRY, STARTS_AT_ONCE};
 use crate::courier::Courier;
 use crate::{attempt, holds};
 
@@ -23,9 +22,9 @@ pub(crate) async fn run(courier: Arc<Courier>) {
     }
     while !courier.stop.is_cancelled() {
         *courier.heartbeat.lock() = Instant::now();
-        pump(&courier);
+        pump(&courier).await;
         let now = courier.world.now();
-        let due = courier.inbox.lanes.lock().due(now, CLAIM_LANES_MAX, CLAIM_PER_LANE_MAX);
+        let due = courier.inbox.lanes.lock().due(now, CLAIM_LANES_MAX, CLAIM_MAX);
         if due.is_empty() {
             rest(&courier).await;
         } else if let Err(error) = claim(&courier, &due, now).await {
@@ -68,7 +67,7 @@ async fn claim(courier: &Arc<Courier>, due: &[(Lane, u32)], now: Timestamp) -> R
         };
         let (part, others) = rest.split_at(rest.iter().take_while(fits).count().max(1));
         claim_some(courier, part, now).await?;
-        pump(courier);
+        pump(courier).await;
         rest = others;
     }
     Ok(())
@@ -102,17 +101,21 @@ async fn while_pumping<T>(courier: &Arc<Courier>, work: impl Future<Output = T>)
     loop {
         tokio::select! {
             done = &mut work => return done,
-            () = courier.inbox.bell.notified() => pump(courier),
+            () = courier.inbox.bell.notified() => pump(courier).await,
         }
     }
 }
 
-/// Starts everything that may start.
-fn pump(courier: &Arc<Courier>) {
+/// Starts everything that may start, a few at a time: whoever publishes meanwhile, and what was started before,
+/// need not wait for all of a claim.
+async fn pump(courier: &Arc<Courier>) {
     let runtime = Handle::current();
-    loop {
+    for started in 1_usize.. {
         let Some(start) = courier.inbox.lanes.lock().start_next() else { return };
         courier.attempts.spawn_on(attempt::run(courier.clone(), start), &runtime);
+        if started.is_multiple_of(STARTS_AT_ONCE) {
+            yield_now().await;
+        }
     }
 }
 

@@ -36,6 +36,7 @@ mod resolve;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod tickets;
 mod tls;
 mod walk;
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use rustls::{ClientConfig, RootCertStore};
@@ -9,6 +10,7 @@ use sellvik_domain::EndpointHost;
 use tokio_rustls::TlsConnector;
 
 use crate::EgressError;
+use crate::tickets::Tickets;
 
 /// TLS 1.2 and 1.3 by the system's authorities and those of `extra_ca_pem`. The provider is named here
 /// because a default one would be the whole process's.
@@ -19,6 +21,7 @@ pub fn connector(extra_ca_pem: Option<&[u8]>) -> Result<TlsConnector, EgressErro
         .with_root_certificates(roots(extra_ca_pem)?)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.resumption = Resumption::store(Arc::new(Tickets::new()));
     Ok(TlsConnector::from(Arc::new(config)))
 }
 

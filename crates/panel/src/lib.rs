@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use sellvik_actions::Actions;
 
-pub use router::router;
+pub use router::{router, serves};
 
 /// What the panel needs.
 #[derive(Clone)]

@@ -1,25 +1,22 @@
 //! Every page's address.
 
 use axum::Router;
-use axum::extract::Request;
 use axum::middleware;
 use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
-use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::refusal::Refusal;
 use crate::{PanelParts, assets, document, entrance, screens};
 
-/// The panel, and behind it `others` for every address that is not below `/panel`.
-pub fn router(parts: PanelParts, others: Router) -> Router {
-    let pages = pages(parts);
-    let either = move |request: Request| {
-        let inside = request.uri().path().starts_with("/panel/");
-        let router = if inside { pages.clone() } else { others.clone() };
-        router.oneshot(request)
-    };
-    Router::new().merge(assets::routes()).fallback(either)
+/// Whether the panel answers at this path.
+pub fn serves(path: &str) -> bool {
+    path.starts_with("/panel/") || path == assets::style_path() || path == assets::script_path()
+}
+
+/// The panel: pages below `/panel/`, and what they are shown with.
+pub fn router(parts: PanelParts) -> Router {
+    pages(parts).merge(assets::routes())
 }
 
 fn pages(parts: PanelParts) -> Router {

@@ -6,6 +6,7 @@
 pub mod cli;
 mod dev;
 mod dev_receiver;
+mod doors;
 mod error;
 mod keys;
 mod listener;

@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::body::Body;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::{Service as _, service_fn};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 mod seats;
 mod stream;
 
+use crate::doors::Doors;
 use seats::{Seat, Seats};
 use stream::Stream;
 
@@ -54,7 +56,7 @@ pub(crate) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 }
 
 /// Serves until `stop`, then lets requests under way end, within the grace.
-pub(crate) async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken, grace: Duration) {
+pub(crate) async fn serve(listener: TcpListener, doors: Doors, stop: CancellationToken, grace: Duration) {
     let seats = Seats::new(connections_max());
     let graceful = GracefulShutdown::new();
     loop {
@@ -63,10 +65,10 @@ pub(crate) async fn serve(listener: TcpListener, routes: Router, stop: Cancellat
             () = stop.cancelled() => break,
         };
         let Some((stream, seat)) = accepted else { continue };
-        let (routes, stop, watcher) = (routes.clone(), stop.clone(), graceful.watcher());
+        let (doors, stop, watcher) = (doors.clone(), stop.clone(), graceful.watcher());
         tokio::spawn(async move {
             tokio::select! {
-                () = attend(stream, &seat, routes, stop, watcher) => {}
+                () = attend(stream, &seat, doors, stop, watcher) => {}
                 () = seat.sent_away() => tracing::debug!("a silent caller made room for another"),
             }
         });
@@ -81,7 +83,7 @@ pub(crate) async fn serve(listener: TcpListener, routes: Router, stop: Cancellat
 async fn attend(
     stream: TcpStream,
     seat: &Arc<Seat>,
-    routes: Router,
+    doors: Doors,
     stop: CancellationToken,
     watcher: Watcher,
 ) {
@@ -93,9 +95,9 @@ async fn attend(
         }
         () = stop.cancelled() => return,
     }
-    let (routes, seat) = (TowerToHyperService::new(routes), seat.clone());
-    let service = service_fn(move |request| {
-        let (answer, under_way) = (routes.call(request), seat.request());
+    let seat = seat.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (answer, under_way) = (doors.clone().answer(request.map(Body::new)), seat.request());
         async move {
             let _under_way = under_way;
             answer.await

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::{Router, middleware};
 use sellvik_actions::{ActionSettings, Actions, PlatformKeys};
 use sellvik_api::ApiParts;
 use sellvik_catalog::Catalog;
@@ -19,6 +18,7 @@ use sellvik_store::{EncryptionKey, Store};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::doors::Doors;
 use crate::error::StartError;
 use crate::settings::{Database, PlatformKey, Settings};
 use crate::{dev, keys, listener};
@@ -92,20 +92,17 @@ impl Service {
             dispatch_is_alive: Arc::new(move || alive.is_alive()),
             public_url: public_url.clone(),
         };
-        let mut routes = sellvik_api::router(parts);
+        let mut api = sellvik_api::router(parts);
         let mut welcome = None;
         if settings.dev {
             let shop = dev::Shop::open(&actions, platform_key.reveal()).await?;
             welcome = Some(shop.welcome(&actions, address, &public_url, platform_key.reveal()).await?);
-            routes = crate::dev_receiver::routes(store.clone(), shop.id(), world).fallback_service(routes);
+            api = crate::dev_receiver::routes(store.clone(), shop.id(), world).fallback_service(api);
         }
         let front = Front { origin: public_url, frame_ancestors: settings.frame_ancestors.clone() };
-        let routes = sellvik_panel::router(PanelParts { actions, front: Arc::new(front) }, routes);
-        // Paths are matched before a router's own layers run, so the short form needs a router around.
-        let routes =
-            Router::new().fallback_service(routes).layer(middleware::from_fn(sellvik_api::short_form));
+        let panel = sellvik_panel::router(PanelParts { actions, front: Arc::new(front) });
         let stop = CancellationToken::new();
-        let listening = tokio::spawn(listener::serve(listener, routes, stop.clone(), grace));
+        let listening = tokio::spawn(listener::serve(listener, Doors { api, panel }, stop.clone(), grace));
         tracing::info!(address = %address, "listening");
         Ok(Self { address, platform_key, welcome, stop, listening, dispatch, store })
     }

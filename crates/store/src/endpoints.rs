@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use sellvik_domain::{Endpoint, Lane, Signer, Standing, Timestamp};
 
@@ -17,7 +18,7 @@ pub(crate) struct EndpointCache(Mutex<Known>);
 
 #[derive(Default)]
 struct Known {
-    endpoints: HashMap<Lane, Arc<Endpoint>>,
+    endpoints: HashMap<Lane, Arc<Endpoint>, RandomState>,
     /// Rises with every change, so that a load that began before one is not kept.
     changes: u64,
 }

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
 use sellvik_domain::{HourCounts, Lane, RESPONSE_BUCKETS_MS, Timestamp};
 
 #[derive(Default)]
 pub(crate) struct Tally {
-    pub(crate) counters: HashMap<Lane, Counters>,
+    pub(crate) counters: HashMap<Lane, Counters, RandomState>,
     /// By lane and hour since the epoch.
-    pub(crate) hours: HashMap<(Lane, i64), HourCounts>,
+    pub(crate) hours: HashMap<(Lane, i64), HourCounts, RandomState>,
 }
 
 /// What a commit's settlements do to a webhook, folded into one update.

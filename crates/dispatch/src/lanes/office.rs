@@ -104,7 +104,7 @@ impl Office {
             state.queued = turn;
         }
         let plan = match state.ledger_due {
-            Some(due) if state.parked.is_none() && state.room_for_claim() > 0 => {
+            Some(due) if state.parked.is_none() && state.wants_claim() => {
                 Some((pool.while_claiming(), due.max(state.claimed_at)))
             }
             _ => None,

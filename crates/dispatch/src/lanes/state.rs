@@ -9,6 +9,9 @@ use super::pools::{Held, Pool};
 use super::shops::Slot;
 use crate::window::{Known, Window};
 
+/// What part of a lane's room is free when it claims again.
+const CLAIM_FROM: u32 = 4;
+
 pub(super) struct LaneState {
     pub(super) shop: Slot,
     pub(super) window: Window,
@@ -102,6 +105,12 @@ impl LaneState {
         let room = self.window.room();
         let others = self.used() - self.first_attempts();
         room.saturating_sub(self.used()).min(room.div_ceil(2).saturating_sub(others))
+    }
+
+    /// Whether a claim is worth its while: one that fills a quarter of the room, since each looks past all that
+    /// the lane holds already.
+    pub(super) fn wants_claim(&self) -> bool {
+        self.room_for_claim() >= (self.window.room() / CLAIM_FROM).max(1)
     }
 
     /// Whether its next delivery may start.

@@ -1,12 +1,15 @@
 //! Attempts inside TLS, and the words for those that do not get there.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
-use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
+use rustls::{HandshakeKind, ServerConfig};
 use sellvik_domain::FailureKind;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::names::Names;
@@ -74,6 +77,43 @@ async fn a_trusted_receiver_is_believed_and_kept() {
         assert_eq!(status(&egress.send(strict).await), 200);
     }
     assert_eq!((receiver.connections(), egress.pool().total()), (2, 2));
+}
+
+#[tokio::test]
+async fn as_many_connections_as_were_closed_come_back_by_tickets() {
+    const AT_ONCE: usize = 20;
+    let authority = Authority::new();
+    let acceptor = authority.acceptor(&["127.0.0.1"], |_| ());
+    let together = Arc::new(Barrier::new(AT_ONCE));
+    let resumed = Arc::new(AtomicUsize::new(0));
+    let counted = resumed.clone();
+    let receiver = Receiver::start(move |_, stream, seen| {
+        let (acceptor, together, resumed) = (acceptor.clone(), together.clone(), counted.clone());
+        async move {
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            if stream.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed) {
+                resumed.fetch_add(1, Ordering::SeqCst);
+            }
+            next_request(&mut stream, &seen).await;
+            // None is answered before all have come, so that each needs a connection of its own.
+            together.wait().await;
+            stream.write_all(answer(200, "Connection: close\r\n", "").as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+        }
+    })
+    .await;
+    let egress = Egress::new(authority.trusted()).unwrap();
+    let url = format!("https://{}/", receiver.address);
+    for come_back in [0, AT_ONCE] {
+        let sent: JoinSet<_> = (0..AT_ONCE)
+            .map(|_| {
+                let (egress, request) = (egress.clone(), request(&url));
+                async move { egress.send(request).await }
+            })
+            .collect();
+        assert!(sent.join_all().await.iter().all(|outcome| status(outcome) == 200));
+        assert_eq!(resumed.load(Ordering::SeqCst), come_back);
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use parking_lot::MutexGuard;
 use rusqlite::{Connection, params};
 use sellvik_domain::{Lane, ShopId, Timestamp};
@@ -20,7 +21,7 @@ const CACHED_SHOPS_MAX: usize = 20_000;
 /// What the writer remembers between transactions.
 #[derive(Default)]
 pub(super) struct Caches {
-    routes: HashMap<ShopId, Arc<Routes>>,
+    routes: HashMap<ShopId, Arc<Routes>, RandomState>,
 }
 
 pub(super) struct Batch<'a> {
@@ -175,7 +176,7 @@ impl<'a> Batch<'a> {
                 failure_count = CASE WHEN ?4 THEN 0 ELSE failure_count END + ?2,
                 last_delivery_at = max(ifnull(last_delivery_at, 0), ?3)",
         )?;
-        for (lane, c) in self.tally.counters.drain() {
+        for (lane, c) in in_order(self.tally.counters.drain()) {
             statement.execute(params![lane.0, c.failures, c.last_delivery_at, c.cleared])?;
         }
         Ok(())
@@ -190,7 +191,7 @@ impl<'a> Batch<'a> {
                 le_500 = le_500 + ?11, le_1000 = le_1000 + ?12, le_2500 = le_2500 + ?13,
                 le_5000 = le_5000 + ?14, le_10000 = le_10000 + ?15, beyond = beyond + ?16",
         )?;
-        for ((lane, hour), h) in self.tally.hours.drain() {
+        for ((lane, hour), h) in in_order(self.tally.hours.drain()) {
             let b = h.buckets;
             statement.execute(params![
                 lane.0,
@@ -213,4 +214,11 @@ impl<'a> Batch<'a> {
         }
         Ok(())
     }
+}
+
+/// In the order of their keys, so that neighbours in the table are written one after the other.
+fn in_order<K: Ord, V>(tallied: impl Iterator<Item = (K, V)>) -> impl Iterator<Item = (K, V)> {
+    let mut tallied: Vec<_> = tallied.collect();
+    tallied.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    tallied.into_iter()
 }

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use crate::Lease;
 
 /// What a lease that ran out has for its end: nobody holds the delivery, but its last holder is still heard
@@ -11,7 +13,7 @@ const LAPSED: i64 = i64::MIN;
 
 pub(super) struct Leases {
     /// By the delivery's row.
-    known: HashMap<i64, Known>,
+    known: HashMap<i64, Known, RandomState>,
     latest_epoch: i64,
     /// What stood there before each change of the transaction under way.
     before: Vec<(i64, Option<Known>)>,
@@ -28,7 +30,7 @@ impl Leases {
     /// No leases. `first_epoch` is one that hardly any process had before: what was leased to one that is
     /// gone means nothing here.
     pub(super) fn new(first_epoch: u32) -> Self {
-        Self { known: HashMap::new(), latest_epoch: i64::from(first_epoch) << 24, before: Vec::new() }
+        Self { known: HashMap::default(), latest_epoch: i64::from(first_epoch) << 24, before: Vec::new() }
     }
 
     /// Whether somebody may be working on the delivery.

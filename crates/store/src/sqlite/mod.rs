@@ -67,7 +67,7 @@ pub struct SqliteStore {
 }
 
 /// Settlements to a write. All writes are one thread's: a publish waits for the one before it.
-const SETTLEMENTS_MAX: usize = 128;
+const SETTLEMENTS_MAX: usize = 64;
 
 /// What the writer thread and the async side both need.
 struct Shared {

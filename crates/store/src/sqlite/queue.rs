@@ -10,7 +10,8 @@ use std::collections::VecDeque;
 /// them waits for the last.
 const URGENT_ITEMS_MAX: usize = 1024;
 
-/// Deliveries of patient writes to a commit, alone: bounds how long an urgent one waits for its turn.
+/// Deliveries of patient writes to a commit, as long as no urgent one comes: then the commit is not put off
+/// for more of them.
 const PATIENT_ITEMS_ALONE: usize = 768;
 
 /// The same beside urgent writes, unless those have more themselves.
@@ -28,8 +29,14 @@ pub(super) enum Haste {
 /// Writes that wait for their commit.
 pub(super) struct Queue<T> {
     came: u64,
-    urgent: VecDeque<Queued<T>>,
-    patient: VecDeque<Queued<T>>,
+    urgent: Line<T>,
+    patient: Line<T>,
+}
+
+/// Writes of one haste, in the order they came, and how many items they have together.
+struct Line<T> {
+    writes: VecDeque<Queued<T>>,
+    items: usize,
 }
 
 struct Queued<T> {
@@ -39,15 +46,48 @@ struct Queued<T> {
     write: T,
 }
 
+/// Items that a commit under way has taken.
+#[derive(Default)]
+pub(super) struct Taken {
+    urgent: usize,
+    patient: usize,
+}
+
+impl<T> Default for Line<T> {
+    fn default() -> Self {
+        Self { writes: VecDeque::new(), items: 0 }
+    }
+}
+
+impl<T> Line<T> {
+    fn add(&mut self, came: u64, items: usize, write: T) {
+        let items = items.max(1);
+        self.items += items;
+        self.writes.push_back(Queued { came, items, write });
+    }
+
+    /// Which of all its first is; none if it is empty.
+    fn first(&self) -> Option<u64> {
+        self.writes.front().map(|first| first.came)
+    }
+
+    fn take(&mut self, taken: &mut usize) -> Option<T> {
+        let first = self.writes.pop_front()?;
+        self.items -= first.items;
+        *taken += first.items;
+        Some(first.write)
+    }
+}
+
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        Self { came: 0, urgent: VecDeque::new(), patient: VecDeque::new() }
+        Self { came: 0, urgent: Line::default(), patient: Line::default() }
     }
 }
 
 impl<T> Queue<T> {
     pub(super) fn len(&self) -> usize {
-        self.urgent.len() + self.patient.len()
+        self.urgent.writes.len() + self.patient.writes.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -56,38 +96,41 @@ impl<T> Queue<T> {
 
     pub(super) fn add(&mut self, haste: Haste, write: T) {
         self.came += 1;
-        let (queue, items) = match haste {
-            Haste::Urgent(items) => (&mut self.urgent, items),
-            Haste::Patient(items) => (&mut self.patient, items),
+        match haste {
+            Haste::Urgent(items) => self.urgent.add(self.came, items, write),
+            Haste::Patient(items) => self.patient.add(self.came, items, write),
+        }
+    }
+
+    /// What goes next into a commit that has taken so much; none if that is enough. In the order they came,
+    /// within the shares of both, which depend on what waits by now: an urgent write that comes while patient
+    /// ones are run is the last for which the commit is put off.
+    pub(super) fn next(&mut self, taken: &mut Taken) -> Option<T> {
+        let urgent_items = taken.urgent + self.urgent.items;
+        let share = match urgent_items {
+            0 => PATIENT_ITEMS_ALONE,
+            _ => urgent_items.clamp(PATIENT_ITEMS_BESIDE, URGENT_ITEMS_MAX),
         };
-        queue.push_back(Queued { came: self.came, items: items.max(1), write });
+        let urgent = self.urgent.first().filter(|_| taken.urgent < URGENT_ITEMS_MAX);
+        let patient = self.patient.first().filter(|_| taken.patient < share);
+        match (urgent, patient) {
+            (None, None) => None,
+            (Some(urgent), patient) if patient.is_none_or(|patient| urgent < patient) => {
+                self.urgent.take(&mut taken.urgent)
+            }
+            _ => self.patient.take(&mut taken.patient),
+        }
     }
-
-    /// What goes into the next commit, in the order it came: urgent writes, and at least one patient one.
-    pub(super) fn take(&mut self) -> Vec<T> {
-        let (mut taken, urgent) = take_front(&mut self.urgent, URGENT_ITEMS_MAX);
-        let share = if urgent == 0 { PATIENT_ITEMS_ALONE } else { urgent.max(PATIENT_ITEMS_BESIDE) };
-        taken.extend(take_front(&mut self.patient, share).0);
-        taken.sort_unstable_by_key(|queued| queued.came);
-        taken.into_iter().map(|queued| queued.write).collect()
-    }
-}
-
-/// Takes writes until they have so many items, or none is left; also says how many items they have.
-fn take_front<T>(queue: &mut VecDeque<Queued<T>>, most: usize) -> (Vec<Queued<T>>, usize) {
-    let (mut taken, mut items) = (Vec::new(), 0);
-    while items < most
-        && let Some(next) = queue.pop_front()
-    {
-        items += next.items;
-        taken.push(next);
-    }
-    (taken, items)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn commit(queue: &mut Queue<char>) -> String {
+        let mut taken = Taken::default();
+        std::iter::from_fn(|| queue.next(&mut taken)).collect()
+    }
 
     #[test]
     fn neither_urgent_nor_patient_writes_wait_for_all_of_the_others() {
@@ -95,27 +138,38 @@ mod tests {
         for _ in 0..30 {
             queue.add(Haste::Patient(256), 'p');
         }
-        assert_eq!(queue.take(), ['p'; 3], "a commit of patient ones is bounded");
+        assert_eq!(commit(&mut queue), "ppp", "a commit of patient ones is bounded");
         queue.add(Haste::Urgent(1), 'u');
-        assert_eq!(queue.take(), ['p', 'u'], "an urgent one overtakes all but one of them");
+        assert_eq!(commit(&mut queue), "pu", "an urgent one overtakes all but one of them");
         for _ in 0..3 {
             queue.add(Haste::Urgent(1000), 'u');
         }
-        let both = queue.take();
-        assert_eq!(both, [['p'; 8].as_slice(), &['u'; 2]].concat(), "both get as much");
-        assert_eq!(queue.take(), ['p', 'p', 'p', 'p', 'u']);
-        assert_eq!(queue.len(), 30 - 3 - 1 - 8 - 4);
+        assert_eq!(commit(&mut queue), "ppppuu", "both get as much");
+        assert_eq!(commit(&mut queue), "ppppu");
+        assert_eq!(queue.len(), 30 - 3 - 1 - 4 - 4);
+    }
+
+    #[test]
+    fn an_urgent_write_that_comes_among_patient_ones_ends_their_commit() {
+        let (mut queue, mut taken) = (Queue::default(), Taken::default());
+        for _ in 0..3 {
+            queue.add(Haste::Patient(128), 'p');
+        }
+        assert_eq!(queue.next(&mut taken), Some('p'));
+        queue.add(Haste::Urgent(1), 'u');
+        assert_eq!(queue.next(&mut taken), Some('u'));
+        assert_eq!(queue.next(&mut taken), None);
     }
 
     #[test]
     fn what_shares_a_commit_goes_in_the_order_it_came() {
         let mut queue = Queue::default();
-        for (haste, n) in
-            [(Haste::Patient(1), 1), (Haste::Urgent(2), 2), (Haste::Patient(3), 3), (Haste::Urgent(0), 4)]
+        for (haste, name) in
+            [(Haste::Patient(1), '1'), (Haste::Urgent(2), '2'), (Haste::Patient(3), '3'), (Haste::Urgent(0), '4')]
         {
-            queue.add(haste, n);
+            queue.add(haste, name);
         }
-        assert_eq!(queue.take(), [1, 2, 3, 4]);
+        assert_eq!(commit(&mut queue), "1234");
         assert!(queue.is_empty());
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::Shared;
 use super::batch::{Batch, Caches};
 use super::checkpoint::Checkpointer;
-use super::queue::{Haste, Queue};
+use super::queue::{Haste, Queue, Taken};
 use crate::{Intake, Result, StoreError};
 
 /// Writes waiting at most; a caller beyond that waits for its turn.
@@ -152,35 +152,45 @@ struct Thread {
 impl Thread {
     fn run(mut self, mut queue: mpsc::Receiver<Write>) {
         let mut waiting = Queue::default();
-        while fill(&mut waiting, &mut queue) {
-            let mut jobs = waiting.take();
-            match self.commit(&mut jobs) {
+        while wait(&mut waiting, &mut queue) {
+            let (mut jobs, mut taken) = (Vec::new(), Taken::default());
+            let mut next = || {
+                fill(&mut waiting, &mut queue);
+                waiting.next(&mut taken)
+            };
+            match self.commit(&mut jobs, &mut next) {
                 Ok(()) => {
-                    answer_all(jobs.drain(..), &Ok(()));
+                    answer_all(jobs, &Ok(()));
                     self.checkpointer.after_commit(&self.db);
                     continue;
                 }
                 // No write of theirs was at fault: one by one they would only wait in vain again.
                 Err(Failed::ToBegin(error)) => {
                     tracing::error!(error = %crate::error::chain(&error), "no write could begin");
-                    answer_all(jobs.drain(..), &Err(Arc::new(error)));
+                    answer_all(std::iter::from_fn(next), &Err(Arc::new(error)));
                     continue;
                 }
                 Err(Failed::Inside(_)) => {}
             }
-            for job in jobs.drain(..) {
+            for job in jobs {
                 let mut alone = vec![job];
-                let outcome = self.commit(&mut alone).map_err(|failed| Arc::new(StoreError::from(failed)));
+                let outcome =
+                    self.commit(&mut alone, &mut || None).map_err(|failed| Arc::new(StoreError::from(failed)));
                 if let Err(error) = &outcome {
                     tracing::error!(error = %crate::error::chain(&**error), "write failed");
                 }
-                answer_all(alone.drain(..), &outcome);
+                answer_all(alone, &outcome);
             }
         }
     }
 
-    /// One transaction; on success everything it promised to others is said before anyone is answered.
-    fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> std::result::Result<(), Failed> {
+    /// One transaction of these writes, and of what `next` adds to them while they run; on success everything it
+    /// promised to others is said before anyone is answered.
+    fn commit(
+        &mut self,
+        jobs: &mut Vec<Box<dyn Job>>,
+        next: &mut impl FnMut() -> Option<Box<dyn Job>>,
+    ) -> std::result::Result<(), Failed> {
         let intake = self.intake.get().cloned();
         let recovering = !self.healthy.load(Ordering::Relaxed);
         let mut batch = Batch::new(&self.db, &self.shared, &mut self.caches, intake);
@@ -188,6 +198,11 @@ impl Thread {
             let mut run = || {
                 for job in jobs.iter_mut() {
                     job.run(&mut batch)?;
+                }
+                while let Some(mut job) = next() {
+                    let outcome = job.run(&mut batch);
+                    jobs.push(job);
+                    outcome?;
                 }
                 if recovering {
                     batch.write_something()?;
@@ -204,18 +219,22 @@ impl Thread {
     }
 }
 
-/// Takes what has come, and waits if nothing has; false once nothing ever will.
-fn fill(waiting: &mut Queue<Box<dyn Job>>, queue: &mut mpsc::Receiver<Write>) -> bool {
+/// Waits until something is to be written; false once nothing ever will.
+fn wait(waiting: &mut Queue<Box<dyn Job>>, queue: &mut mpsc::Receiver<Write>) -> bool {
     if waiting.is_empty() {
         let Some((haste, first)) = queue.blocking_recv() else { return false };
         waiting.add(haste, first);
     }
+    true
+}
+
+/// Takes what has come.
+fn fill(waiting: &mut Queue<Box<dyn Job>>, queue: &mut mpsc::Receiver<Write>) {
     while waiting.len() < QUEUE_JOBS_MAX
         && let Ok((haste, next)) = queue.try_recv()
     {
         waiting.add(haste, next);
     }
-    true
 }
 
 /// Where a transaction failed.
@@ -233,7 +252,7 @@ impl From<Failed> for StoreError {
     }
 }
 
-fn answer_all(jobs: impl Iterator<Item = Box<dyn Job>>, commit: &std::result::Result<(), Arc<StoreError>>) {
+fn answer_all(jobs: impl IntoIterator<Item = Box<dyn Job>>, commit: &std::result::Result<(), Arc<StoreError>>) {
     for job in jobs {
         job.answer(commit.clone());
     }
