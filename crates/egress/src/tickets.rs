@@ -7,7 +7,9 @@ use std::collections::{HashMap, VecDeque};
 
 use parking_lot::Mutex;
 use rustls::NamedGroup;
-use rustls::client::{ClientSessionMemoryCache, ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
+use rustls::client::{
+    ClientSessionMemoryCache, ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue,
+};
 use rustls::pki_types::ServerName;
 
 /// Most tickets for one name: the widest window of an endpoint.

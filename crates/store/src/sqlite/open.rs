@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use sellvik_clock::World;
 
-use super::checkpoint::Checkpointer;
+use super::checkpoint::{Checkpointer, FILE_BYTES_MAX};
 use super::endpoints::Wanted;
 use super::inspect::{because, inspect, key_check, sealed_with};
 use super::leases::Leases;
@@ -132,7 +132,7 @@ fn connect(path: &Path) -> Result<Connection, OpenError> {
     // Not by whoever happens to commit: see `checkpoint`.
     db.pragma_update(None, "wal_autocheckpoint", 0)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
-    db.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    db.pragma_update(None, "journal_size_limit", FILE_BYTES_MAX)?;
     // Erased secrets and removed bodies leave nothing behind in free pages.
     db.pragma_update(None, "secure_delete", "FAST")?;
     Ok(db)

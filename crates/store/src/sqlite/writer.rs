@@ -174,8 +174,9 @@ impl Thread {
             }
             for job in jobs {
                 let mut alone = vec![job];
-                let outcome =
-                    self.commit(&mut alone, &mut || None).map_err(|failed| Arc::new(StoreError::from(failed)));
+                let outcome = self
+                    .commit(&mut alone, &mut || None)
+                    .map_err(|failed| Arc::new(StoreError::from(failed)));
                 if let Err(error) = &outcome {
                     tracing::error!(error = %crate::error::chain(&**error), "write failed");
                 }
@@ -252,7 +253,10 @@ impl From<Failed> for StoreError {
     }
 }
 
-fn answer_all(jobs: impl IntoIterator<Item = Box<dyn Job>>, commit: &std::result::Result<(), Arc<StoreError>>) {
+fn answer_all(
+    jobs: impl IntoIterator<Item = Box<dyn Job>>,
+    commit: &std::result::Result<(), Arc<StoreError>>,
+) {
     for job in jobs {
         job.answer(commit.clone());
     }
