@@ -29,6 +29,15 @@ pub(crate) struct Posts {
     pub(crate) connections: u32,
 }
 
+/// What it reached.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ceiling {
+    /// Posts a second.
+    pub(crate) rate: f64,
+    /// Seconds of processor time.
+    pub(crate) cpu_per_1000: f64,
+}
+
 /// The process's whole life.
 pub(crate) fn run() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

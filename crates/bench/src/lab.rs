@@ -7,12 +7,12 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use crate::accounting;
-use crate::ceiling::Posts;
+use crate::ceiling::{Ceiling, Posts};
 use crate::child::Child;
 use crate::figures::{float, median, per_1000};
 use crate::ledger::Kind;
 use crate::load::{self, End, Load, Outcome};
-use crate::report::{self, Ceiling, Report};
+use crate::report::{self, Report};
 use crate::sink::SinkConfig;
 use crate::site::{Group, Site};
 

@@ -6,10 +6,10 @@ use anyhow::{Context as _, bail};
 use serde_json::json;
 
 use crate::accounting::Memory;
+use crate::ceiling::Ceiling;
 use crate::event;
 use crate::figures::Latencies;
 use crate::publisher::{self, Job};
-use crate::report::Ceiling;
 use crate::service::PLATFORM_KEY;
 use crate::sink::arrivals::{self, Arrival, SEEDED_FROM};
 use crate::site::{Site, Usage};

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::ceiling::Ceiling;
 use crate::figures::{float, per_1000};
 use crate::load::Outcome;
 
@@ -20,13 +21,6 @@ struct Target {
     reached: String,
     wanted: String,
     met: bool,
-}
-
-/// What a bare client reaches.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Ceiling {
-    pub(crate) rate: f64,
-    pub(crate) cpu_per_1000: f64,
 }
 
 pub(crate) fn rate(outcome: &Outcome) -> f64 {
