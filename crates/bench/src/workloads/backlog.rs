@@ -19,7 +19,7 @@ const DEAD: Group = Group { shops: 100, hooks: 10, dead: 10, own_kinds: false };
 const AHEAD_MS: i64 = 6 * 3_600_000;
 
 pub(super) async fn run(lab: &mut Lab) -> anyhow::Result<()> {
-    let empty = lab.baseline().await?;
+    let empty = lab.baseline(", right before f").await?;
     let mut site = lab.site(&[Group::SINGLE, DEAD], SinkConfig::default()).await?;
     site.stop_service().await?;
     let per_hook = lab.scale.backlog;

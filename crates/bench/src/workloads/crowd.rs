@@ -17,7 +17,7 @@ const HOOKS_PER_SHOP: usize = 5;
 const PORTS: u16 = 16;
 
 pub(super) async fn run(lab: &mut Lab) -> anyhow::Result<()> {
-    let single = lab.baseline().await?;
+    let single = lab.baseline(", right before h").await?;
     let group = Group { shops: lab.scale.shops, hooks: HOOKS_PER_SHOP, dead: 0, own_kinds: true };
     let started = Instant::now();
     let mut site = lab.site(&[group], SinkConfig { ports: PORTS, ..SinkConfig::default() }).await?;

@@ -30,7 +30,7 @@ const LATER: u32 = 10;
 const LATER_MS: i64 = 3_600_000;
 
 pub(super) async fn run(lab: &mut Lab) -> anyhow::Result<()> {
-    let baseline = lab.baseline().await?;
+    let baseline = lab.baseline(", right before g").await?;
     let sink =
         SinkConfig { ports: 16, delay_ms: ANSWER_MS, delayed_from: FIRST_BACK, ..SinkConfig::default() };
     let mut site = lab.site(&[HEALTHY, BACK], sink).await?;

@@ -15,7 +15,7 @@ pub(super) async fn singles(lab: &mut Lab) -> anyhow::Result<()> {
 }
 
 pub(super) async fn batches(lab: &mut Lab) -> anyhow::Result<()> {
-    let outcome = lab.baseline().await?;
+    let outcome = lab.baseline("").await?;
     judge(lab, "b", &outcome, [0.055, 0.15], 25.0);
     Ok(())
 }

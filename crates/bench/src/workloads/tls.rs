@@ -12,7 +12,7 @@ use crate::site::Site;
 const REQUESTS_MAX: u32 = 50;
 
 pub(super) async fn run(lab: &mut Lab) -> anyhow::Result<()> {
-    let plain = lab.baseline().await?;
+    let plain = lab.baseline(", right before i").await?;
     let mut outcomes = Vec::new();
     let mut last = None;
     for _ in 0..lab.scale.runs {
