@@ -103,8 +103,8 @@ impl<T> Queue<T> {
     }
 
     /// What goes next into a commit that has taken so much; none if that is enough. In the order they came,
-    /// within the shares of both, which depend on what waits by now: an urgent write that comes while patient
-    /// ones are run is the last for which the commit is put off.
+    /// within the shares of both, which depend on what waits by now: once an urgent write has come, patient ones
+    /// beyond their share beside it wait for the next commit.
     pub(super) fn next(&mut self, taken: &mut Taken) -> Option<T> {
         let urgent_items = taken.urgent + self.urgent.items;
         let share = match urgent_items {
