@@ -10,6 +10,10 @@ use std::collections::VecDeque;
 /// them waits for the last.
 const URGENT_ITEMS_MAX: usize = 1024;
 
+/// Events of urgent writes that go first, in a commit of their own, where patient ones wait too: it takes a fraction
+/// of what one with both would, and the next begins with the patient ones.
+const URGENT_ITEMS_ALONE: usize = 16;
+
 /// Deliveries of patient writes to a commit, as long as no urgent one comes: each may change several pages, and an
 /// urgent write that comes meanwhile waits until all of them are in the log.
 const PATIENT_ITEMS_ALONE: usize = 128;
@@ -31,6 +35,8 @@ pub(super) struct Queue<T> {
     came: u64,
     urgent: Line<T>,
     patient: Line<T>,
+    /// Whether the commit under way is of urgent writes alone.
+    alone: bool,
 }
 
 /// Writes of one haste, in the order they came, and how many items they have together.
@@ -81,7 +87,7 @@ impl<T> Line<T> {
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        Self { came: 0, urgent: Line::default(), patient: Line::default() }
+        Self { came: 0, urgent: Line::default(), patient: Line::default(), alone: false }
     }
 }
 
@@ -102,10 +108,22 @@ impl<T> Queue<T> {
         }
     }
 
-    /// What goes next into a commit that has taken so much; none if that is enough. In the order they came,
-    /// within the shares of both, which depend on what waits by now: once an urgent write has come, patient ones
-    /// beyond their share beside it wait for the next commit.
+    /// What goes next into a commit that has taken so much; none if that is enough. A few urgent writes have every
+    /// other commit to themselves; otherwise all go in the order they came, within the shares of both, which depend
+    /// on what waits by now: once an urgent write has come, patient ones beyond their share beside it wait for the
+    /// next commit.
     pub(super) fn next(&mut self, taken: &mut Taken) -> Option<T> {
+        if taken.urgent + taken.patient == 0 {
+            let few = (1..=URGENT_ITEMS_ALONE).contains(&self.urgent.items);
+            self.alone = few && !self.alone && self.patient.items > 0;
+        }
+        if self.alone {
+            return if taken.urgent < URGENT_ITEMS_ALONE {
+                self.urgent.take(&mut taken.urgent)
+            } else {
+                None
+            };
+        }
         let urgent_items = taken.urgent + self.urgent.items;
         let share = match urgent_items {
             0 => PATIENT_ITEMS_ALONE,
@@ -140,7 +158,9 @@ mod tests {
         }
         assert_eq!(commit(&mut queue), "p", "a commit of patient ones is bounded");
         queue.add(Haste::Urgent(1), 'u');
-        assert_eq!(commit(&mut queue), "pu", "an urgent one overtakes all but one of them");
+        assert_eq!(commit(&mut queue), "u", "an urgent one overtakes them all");
+        queue.add(Haste::Urgent(1), 'u');
+        assert_eq!(commit(&mut queue), "pu", "the next one does not");
         for _ in 0..3 {
             queue.add(Haste::Urgent(1000), 'u');
         }
@@ -166,7 +186,7 @@ mod tests {
         let mut queue = Queue::default();
         for (haste, name) in [
             (Haste::Patient(1), '1'),
-            (Haste::Urgent(2), '2'),
+            (Haste::Urgent(20), '2'),
             (Haste::Patient(3), '3'),
             (Haste::Urgent(0), '4'),
         ] {

@@ -128,8 +128,16 @@ async fn re_enabling_clears_what_the_same_commit_counts() {
     ledger.hook(&other, "other.example", &[ORDER]).await;
     let stopped = Stopped::by(&ledger, &ledger.event(&other, ORDER, at(1))).await;
     let failed = attempted(at(2), retry(at(30), 1));
-    let (settling, (), _) =
-        tokio::join!(biased; ledger.settle_as(&leased, failed), ledger.enable(&hook, true), stopped.go_on());
+    // So many that they have no commit to themselves.
+    let many = (0..20).map(|_| ledger.event(&other, ORDER, at(1))).collect();
+    let (settling, (), published, _) = tokio::join!(
+        biased;
+        ledger.settle_as(&leased, failed),
+        ledger.enable(&hook, true),
+        ledger.publish(many),
+        stopped.go_on()
+    );
+    assert_eq!(published.unwrap().len(), 20);
     assert_eq!(settling, Settling::Recorded);
     let webhook = ledger.webhook(&hook).await;
     assert_eq!((webhook.failure_count, webhook.last_delivery_at), (0, Some(at(2))));
