@@ -52,6 +52,9 @@ pub(crate) async fn run(courier: Arc<Courier>, mut queue: UnboundedReceiver<Unse
                     return;
                 }
                 last = Instant::now();
+                // Those of a lane side by side, in the order they came: the ledger keeps them so, and each write
+                // changes fewer pages.
+                batch.sort_by_key(|one: &Unsettled| one.settlement.lane);
                 let mut writes = JoinSet::new();
                 while !batch.is_empty() {
                     let part = batch.drain(..batch.len().min(to_a_write)).collect();
