@@ -141,7 +141,8 @@ pub(super) fn again(
                 test: candidate.test,
                 redelivery_of: Some(candidate.id),
             };
-            publish::insert(batch, &new, &body)?;
+            let mut insertion = batch.db.prepare_cached(publish::INSERT)?;
+            publish::insert(batch, &mut insertion, &new, &body)?;
             Ok(true)
         }
     }

@@ -383,9 +383,7 @@ impl Store for SqliteStore {
 
     async fn settle(&self, settlements: Arc<[Settlement]>) -> Result<Vec<Settling>> {
         let many = Haste::Patient(settlements.len());
-        let all =
-            move |batch: &mut Batch<'_>| settlements.iter().map(|one| settle::settle(batch, one)).collect();
-        self.writer.write(many, all).await
+        self.writer.write(many, move |batch| settle::settle_all(batch, &settlements)).await
     }
 
     async fn drop_waiting(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, Statement, params};
 use sellvik_domain::{
     Chain, Delivery, DeliveryId, DeliveryState, Lane, ShopId, Timestamp, WebhookId, delivery_id_of_family,
 };
@@ -99,13 +99,12 @@ fn fan_out(
             subdomain: routes.shop.subdomain.clone(),
             envelope,
         });
+        let mut insertion = batch.db.prepare_cached(INSERT)?;
         for (k, lane) in (0..).zip(lanes) {
             let id = delivery_id_of_family(at, event.seed, k);
-            insert(
-                batch,
-                &NewDelivery { id, shop: event.shop, lane: *lane, event: row, at, test, redelivery_of: None },
-                &body,
-            )?;
+            let shop = event.shop;
+            let new = NewDelivery { id, shop, lane: *lane, event: row, at, test, redelivery_of: None };
+            insert(batch, &mut insertion, &new, &body)?;
         }
     }
     Ok(Published { id: event.id.clone(), deliveries, duplicate: false })
@@ -135,24 +134,27 @@ pub(super) struct NewDelivery {
     pub(super) redelivery_of: Option<DeliveryId>,
 }
 
+/// The statement that [`insert`] runs.
+pub(super) const INSERT: &str = "INSERT INTO deliveries
+        (id, webhook, event, created_at, status, due, entry, client_error, test, redelivery_of, attempts)
+     VALUES (?1, ?2, ?3, ?4, 0, ?4, 0, 0, ?5, ?6, 0)";
+
 /// Inserts a delivery; leased and handed straight to dispatch if there is room, waiting otherwise.
-pub(super) fn insert(batch: &mut Batch<'_>, new: &NewDelivery, body: &Arc<EventBody>) -> Result<()> {
+pub(super) fn insert(
+    batch: &mut Batch<'_>,
+    insertion: &mut Statement<'_>,
+    new: &NewDelivery,
+    body: &Arc<EventBody>,
+) -> Result<()> {
     let leased = batch.reserve(new.shop, new.lane, body.envelope.len());
-    batch
-        .db
-        .prepare_cached(
-            "INSERT INTO deliveries (id, webhook, event, created_at, status, due, entry, client_error, test,
-                                     redelivery_of, attempts)
-             VALUES (?1, ?2, ?3, ?4, 0, ?4, 0, 0, ?5, ?6, 0)",
-        )?
-        .execute(params![
-            new.id.as_bytes(),
-            new.lane.0,
-            new.event,
-            new.at.as_millis(),
-            new.test,
-            new.redelivery_of.as_ref().map(DeliveryId::as_bytes)
-        ])?;
+    insertion.execute(params![
+        new.id.as_bytes(),
+        new.lane.0,
+        new.event,
+        new.at.as_millis(),
+        new.test,
+        new.redelivery_of.as_ref().map(DeliveryId::as_bytes)
+    ])?;
     if leased {
         let lease = batch.leases().take(batch.db.last_insert_rowid(), batch.shared.lease_until());
         batch.hand_over(Leased {

@@ -2,7 +2,7 @@
 //! delivery.
 
 use parking_lot::Mutex;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 use sellvik_domain::{Chain, DeliveryId, Lane, Timestamp};
 
 use super::leases::Leases;
@@ -96,7 +96,7 @@ fn front(
     most: usize,
     wanted: impl Fn(&Waiting) -> bool,
 ) -> Result<Vec<Waiting>> {
-    let mut statement = db.prepare_cached(sql)?;
+    let (mut statement, mut waiting) = (db.prepare_cached(sql)?, db.prepare_cached(WAITING)?);
     let mut queue = statement.query([lane.0])?;
     let (mut found, mut looked_at) = (Vec::new(), 0);
     while found.len() < most
@@ -106,7 +106,8 @@ fn front(
         let row = row.get(0)?;
         if !leases.is_held(row) {
             looked_at += 1;
-            found.extend(by_row(db, row)?.filter(&wanted));
+            let waiting = waiting.query_row([row], |columns| Waiting::read(columns, row)).optional()?;
+            found.extend(waiting.filter(&wanted));
         }
     }
     Ok(found)
