@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use sellvik_domain::{
     Attempt, Chain, DeliveryRequest, DropReason, Endpoint, FailureKind, Outcome, Passage, Timestamp, Verdict,
     judge,
@@ -15,9 +15,6 @@ use crate::bounds::POSTPONE;
 use crate::courier::Courier;
 use crate::lanes::{Lanes, Seat, Start};
 use crate::{holds, notice};
-
-/// Headers of a request: ours, and two that are added on the way.
-const HEADERS_MAX: usize = 12;
 
 /// Makes one attempt after the other, for as long as there is one to start when one has landed.
 pub(crate) async fn run(courier: Arc<Courier>, start: Start) {
@@ -138,7 +135,7 @@ async fn send(courier: &Courier, leased: &Leased, endpoint: &Endpoint) -> (Outco
 }
 
 /// What a receiver gets beside the body.
-fn headers(leased: &Leased, endpoint: &Endpoint, now: Timestamp) -> HeaderMap {
+fn headers(leased: &Leased, endpoint: &Endpoint, now: Timestamp) -> Vec<(HeaderName, HeaderValue)> {
     let event = &leased.event;
     let request = DeliveryRequest {
         delivery: leased.delivery,
@@ -152,16 +149,16 @@ fn headers(leased: &Leased, endpoint: &Endpoint, now: Timestamp) -> HeaderMap {
     let mut text = String::with_capacity(headers.iter().map(|(_, value)| value.len()).sum());
     text.extend(headers.iter().map(|(_, value)| &**value));
     let text = Bytes::from(text);
-    let (mut map, mut at) = (HeaderMap::with_capacity(HEADERS_MAX), 0);
+    let (mut fields, mut at) = (Vec::with_capacity(headers.len()), 0);
     for (name, value) in headers {
         let end = at + value.len();
         // Ids, subdomains and signatures are printable ASCII by their types.
         if let Ok(value) = HeaderValue::from_maybe_shared(text.slice(at..end)) {
-            map.insert(HeaderName::from_static(name), value);
+            fields.push((HeaderName::from_static(name), value));
         }
         at = end;
     }
-    map
+    fields
 }
 
 /// A redirect that is not followed is still the endpoint answering.

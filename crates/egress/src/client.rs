@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderName, HeaderValue};
 use sellvik_domain::{AddressPolicy, EndpointHost, EndpointUrl, FailureKind, Outcome, is_local_name};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -42,8 +42,8 @@ pub struct Egress {
 pub struct Request {
     /// The endpoint.
     pub url: Arc<EndpointUrl>,
-    /// Every header but `Host` and `Content-Length`, which are ours to add.
-    pub headers: HeaderMap,
+    /// Every header but `Host` and `Content-Length`, which are ours to add; each name once.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The body, the same on every hop.
     pub body: Bytes,
     /// Whether plain `http` will do, here and where a redirect leads: only for dev shops.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use sellvik_domain::{AddressPolicy, EndpointUrl, FailureKind, Outcome};
 
 use crate::{Egress, EgressSettings, Request};
@@ -42,12 +42,12 @@ fn egress() -> Egress {
 }
 
 fn request(url: &str) -> Request {
-    let mut headers = HeaderMap::new();
-    headers.insert("content-type", HeaderValue::from_static("application/json"));
-    headers.insert("x-sellvik-event", HeaderValue::from_static("order.created"));
+    let headers = [("content-type", "application/json"), ("x-sellvik-event", "order.created")];
     Request {
         url: Arc::new(EndpointUrl::parse(url).unwrap()),
-        headers,
+        headers: headers
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .to_vec(),
         body: Bytes::from_static(BODY.as_bytes()),
         http_allowed: true,
     }

@@ -148,7 +148,8 @@ fn hop_request(url: &EndpointUrl, request: &Request) -> Result<hyper::Request<Fu
     *hop.method_mut() = Method::POST;
     *hop.uri_mut() = Uri::from(target);
     let headers = hop.headers_mut();
-    headers.clone_from(&request.headers);
+    headers.reserve(request.headers.len() + 2);
+    headers.extend(request.headers.iter().cloned());
     headers.insert(HOST, host);
     headers.insert(CONTENT_LENGTH, HeaderValue::from(request.body.len()));
     Ok(hop)
