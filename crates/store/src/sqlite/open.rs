@@ -128,7 +128,8 @@ fn connect(path: &Path) -> Result<Connection, OpenError> {
     // 202 means on disk: every commit is synced before anyone hears of it.
     db.pragma_update(None, "journal_mode", "WAL").map_err(because)?;
     db.pragma_update(None, "synchronous", "FULL")?;
-    db.pragma_update(None, "cache_size", -32_768)?;
+    // 16 MiB. A commit may walk through all of it, so more costs as much as it saves.
+    db.pragma_update(None, "cache_size", -16_384)?;
     // Not by whoever happens to commit: see `checkpoint`.
     db.pragma_update(None, "wal_autocheckpoint", 0)?;
     db.pragma_update(None, "temp_store", "MEMORY")?;
