@@ -182,6 +182,19 @@ mod tests {
     }
 
     #[test]
+    fn urgent_writes_that_keep_coming_do_not_keep_their_own_commit_open() {
+        let (mut queue, mut taken) = (Queue::default(), Taken::default());
+        queue.add(Haste::Patient(1), 'p');
+        for _ in 0..URGENT_ITEMS_ALONE {
+            queue.add(Haste::Urgent(1), 'u');
+            assert_eq!(queue.next(&mut taken), Some('u'));
+        }
+        queue.add(Haste::Urgent(1), 'u');
+        assert_eq!(queue.next(&mut taken), None);
+        assert_eq!(commit(&mut queue), "pu");
+    }
+
+    #[test]
     fn what_shares_a_commit_goes_in_the_order_it_came() {
         let mut queue = Queue::default();
         for (haste, name) in [

@@ -7,13 +7,14 @@ use super::batch::Batch;
 use super::{deliveries, publish, rows, waiting};
 use crate::{Result, Settled, Settlement, Settling, StoreError};
 
+/// An attempt becomes the last of its delivery.
 const RECORD: &str = "UPDATE deliveries SET status = ?2, due = ?3, entry = ifnull(?4, entry),
         client_error = ifnull(?5, client_error), drop_reason = ?6, attempts = attempts + 1,
         started_at = ?7, ended_at = ?8, duration_ms = ?9, response_code = ?10, error = ?11,
         final_host = ?12, response_body = ?13
      WHERE seq = ?1 AND due IS NOT NULL";
 
-/// What each of many attempts is written with.
+/// What attempts are written with, looked up once for all of a write.
 struct Statements<'a> {
     record: CachedStatement<'a>,
     log: CachedStatement<'a>,

@@ -96,7 +96,7 @@ fn front(
     most: usize,
     wanted: impl Fn(&Waiting) -> bool,
 ) -> Result<Vec<Waiting>> {
-    let (mut statement, mut waiting) = (db.prepare_cached(sql)?, db.prepare_cached(WAITING)?);
+    let (mut statement, mut by_row) = (db.prepare_cached(sql)?, db.prepare_cached(WAITING)?);
     let mut queue = statement.query([lane.0])?;
     let (mut found, mut looked_at) = (Vec::new(), 0);
     while found.len() < most
@@ -106,7 +106,7 @@ fn front(
         let row = row.get(0)?;
         if !leases.is_held(row) {
             looked_at += 1;
-            let waiting = waiting.query_row([row], |columns| Waiting::read(columns, row)).optional()?;
+            let waiting = by_row.query_row([row], |columns| Waiting::read(columns, row)).optional()?;
             found.extend(waiting.filter(&wanted));
         }
     }
